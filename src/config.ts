@@ -1,0 +1,229 @@
+/**
+ * Configuration: environment variables to typed options, validated once, listed by `--help`.
+ * Invariant: a setting is stated once, in `settings`, with its default and its sentence; nothing else
+ * reads the environment.
+ * Bound: what an operator may change stays within limits whose relations are checked again.
+ */
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { FleetwireError } from './errors.ts';
+import { checkLimits, limits, type Limits } from './limits.ts';
+
+interface Setting {
+  readonly env: string;
+  /** The default as an operator would write it; empty means unset. */
+  readonly fallback: string;
+  readonly help: string;
+}
+
+/** Every environment variable, in the order of `--help`. */
+export const settings = {
+  host: { env: 'FLEETWIRE_HOST', fallback: '127.0.0.1', help: 'address to listen on' },
+  port: { env: 'FLEETWIRE_PORT', fallback: '7070', help: 'port to listen on; 0 picks a free one' },
+  dataDir: {
+    env: 'FLEETWIRE_DATA_DIR',
+    fallback: './data',
+    help: 'directory of the journal, the embedded database and the generated secret',
+  },
+  databaseUrl: {
+    env: 'DATABASE_URL',
+    fallback: '',
+    help: 'postgres:// URL of a TimescaleDB; unset runs the embedded one',
+  },
+  ack: {
+    env: 'FLEETWIRE_ACK',
+    fallback: 'journaled',
+    help: 'level at which devices are acknowledged first: journaled or stored',
+  },
+  jwtSecret: {
+    env: 'FLEETWIRE_JWT_SECRET',
+    fallback: '',
+    help: 'HS256 secret, 32 bytes or more; unset makes one in the data directory',
+  },
+  jwksUrl: {
+    env: 'FLEETWIRE_JWKS_URL',
+    fallback: '',
+    help: 'JWKS with the public keys (ES256, EdDSA, RS256) that sign tokens; replaces the secret',
+  },
+  jwtIssuer: { env: 'FLEETWIRE_JWT_ISSUER', fallback: 'fleetwire', help: 'iss that tokens have' },
+  jwtAudience: {
+    env: 'FLEETWIRE_JWT_AUDIENCE',
+    fallback: 'fleetwire',
+    help: 'aud that tokens have',
+  },
+  connectionsMax: {
+    env: 'FLEETWIRE_CONNECTIONS_MAX',
+    fallback: String(limits.connectionsMax),
+    help: 'WebSocket connections of the whole engine',
+  },
+  frameBytesMax: {
+    env: 'FLEETWIRE_FRAME_BYTES_MAX',
+    fallback: String(limits.frameBytesMax),
+    help: 'bytes of one WebSocket message',
+  },
+  framesInFlightMax: {
+    env: 'FLEETWIRE_FRAMES_IN_FLIGHT_MAX',
+    fallback: String(limits.framesInFlightMax),
+    help: 'unacknowledged frames of one device',
+  },
+  journalBytesMax: {
+    env: 'FLEETWIRE_JOURNAL_BYTES_MAX',
+    fallback: String(limits.journalBytesMax),
+    help: 'bytes the journal may hold while the database is away',
+  },
+  segmentBytesMax: {
+    env: 'FLEETWIRE_SEGMENT_BYTES_MAX',
+    fallback: String(limits.segmentBytesMax),
+    help: 'bytes of one journal file',
+  },
+  batchRowsMax: {
+    env: 'FLEETWIRE_BATCH_ROWS_MAX',
+    fallback: String(limits.batchRowsMax),
+    help: 'rows of one COPY',
+  },
+  batchAgeMaxMs: {
+    env: 'FLEETWIRE_BATCH_AGE_MAX_MS',
+    fallback: String(limits.batchAgeMaxMs),
+    help: 'ms that a row may wait for its batch to fill',
+  },
+  flushDeadlineMs: {
+    env: 'FLEETWIRE_FLUSH_DEADLINE_MS',
+    fallback: String(limits.flushDeadlineMs),
+    help: 'ms after which a COPY that hangs is given up and tried again',
+  },
+  futureToleranceMs: {
+    env: 'FLEETWIRE_FUTURE_TOLERANCE_MS',
+    fallback: String(limits.futureToleranceMs),
+    help: 'ms that a fix may be ahead of the clock and still be live',
+  },
+  liveAgeMaxMs: {
+    env: 'FLEETWIRE_LIVE_AGE_MAX_MS',
+    fallback: String(limits.liveAgeMaxMs),
+    help: 'ms after which a live fix is marked late',
+  },
+  tickMs: {
+    env: 'FLEETWIRE_TICK_MS',
+    fallback: String(limits.tickMs),
+    help: 'ms that positions of a topic are gathered into one frame',
+  },
+  shutdownDeadlineMs: {
+    env: 'FLEETWIRE_SHUTDOWN_DEADLINE_MS',
+    fallback: String(limits.shutdownDeadlineMs),
+    help: 'ms that a graceful stop may take',
+  },
+  chunkDays: {
+    env: 'FLEETWIRE_CHUNK_DAYS',
+    fallback: '1',
+    help: 'days of one TimescaleDB chunk; used when the table is made',
+  },
+  retentionDays: {
+    env: 'FLEETWIRE_RETENTION_DAYS',
+    fallback: '0',
+    help: 'days that positions are kept; 0 keeps them for ever',
+  },
+  compressAfterDays: {
+    env: 'FLEETWIRE_COMPRESS_AFTER_DAYS',
+    fallback: '30',
+    help: 'days after which chunks are compressed, where the edition can; 0 never. Longer than devices stay offline',
+  },
+  logLevel: {
+    env: 'FLEETWIRE_LOG_LEVEL',
+    fallback: 'info',
+    help: 'fatal, error, warn, info, debug or silent',
+  },
+} as const satisfies Record<string, Setting>;
+
+const day = z.coerce.number().min(0).max(36_500);
+const milliseconds = z.coerce.number().int().min(1).max(86_400_000);
+const text = z.string().min(1);
+const optionalText = z
+  .string()
+  .transform((value) => (value === '' ? null : value))
+  .nullable();
+
+const schema = z.object({
+  host: text,
+  port: z.coerce.number().int().min(0).max(65_535),
+  dataDir: text.transform((path) => resolve(path)),
+  databaseUrl: optionalText.refine(
+    (url) => url === null || /^postgres(ql)?:\/\//.test(url),
+    'must start with postgres://',
+  ),
+  ack: z.enum(['journaled', 'stored']),
+  jwtSecret: optionalText.refine(
+    (secret) => secret === null || Buffer.byteLength(secret) >= 32,
+    'must be 32 bytes or more, as HS256 asks for',
+  ),
+  jwksUrl: optionalText.refine(
+    (url) => url === null || /^https?:\/\//.test(url),
+    'must start with https:// or http://',
+  ),
+  jwtIssuer: text,
+  jwtAudience: text,
+  connectionsMax: z.coerce.number().int().min(1).max(1_000_000),
+  frameBytesMax: z.coerce.number().int().min(1_024).max(1_048_576),
+  framesInFlightMax: z.coerce.number().int().min(1).max(10_000),
+  journalBytesMax: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  segmentBytesMax: z.coerce.number().int().min(1).max(2_147_483_647),
+  batchRowsMax: z.coerce.number().int().min(1).max(1_000_000),
+  batchAgeMaxMs: milliseconds,
+  flushDeadlineMs: milliseconds,
+  futureToleranceMs: milliseconds,
+  liveAgeMaxMs: milliseconds,
+  tickMs: z.coerce.number().int().min(1).max(10_000),
+  shutdownDeadlineMs: milliseconds,
+  chunkDays: day.refine((days) => days > 0, 'must be more than 0'),
+  retentionDays: day,
+  compressAfterDays: day,
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']),
+});
+
+export type Config = z.infer<typeof schema> & {
+  /** The limits with what the environment changed. */
+  readonly bounds: Limits;
+  readonly journalDir: string;
+  readonly databaseDir: string;
+};
+
+const dayMs = 86_400_000;
+export const daysToMs = (days: number): number => Math.round(days * dayMs);
+
+/**
+ * Reads the settings from `environment`. Throws `FleetwireError('CONFIG_INVALID')` whose sentence names
+ * every variable that is wrong.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const raw = Object.fromEntries(
+    Object.entries(settings).map(([name, { env, fallback }]) => [
+      name,
+      environment[env] === undefined || environment[env] === '' ? fallback : environment[env],
+    ]),
+  );
+  const parsed = schema.safeParse(raw);
+  if (!parsed.success) {
+    const sentences = parsed.error.issues.map((issue) => {
+      const name = issue.path[0] as keyof typeof settings;
+      return `${settings[name].env}: ${issue.message}`;
+    });
+    throw new FleetwireError('CONFIG_INVALID', sentences.join('; '));
+  }
+  return complete(parsed.data);
+}
+
+function complete(values: z.infer<typeof schema>): Config {
+  const changed = Object.fromEntries(
+    Object.entries(values).filter(([name]) => name in limits),
+  ) as Partial<Limits>;
+  const bounds: Limits = { ...limits, ...changed };
+  try {
+    checkLimits(bounds);
+  } catch (error) {
+    throw new FleetwireError('CONFIG_INVALID', (error as Error).message);
+  }
+  return {
+    ...values,
+    bounds,
+    journalDir: join(values.dataDir, 'journal'),
+    databaseDir: join(values.dataDir, 'database'),
+  };
+}

@@ -1,0 +1,211 @@
+/**
+ * Every bound of the engine, with its unit in its name and its reason beside it.
+ * Invariant: the relations between bounds hold (`checkLimits`, called when this file loads and again
+ * by `config.ts` for what an operator changed); a stage takes its bounds from here and has none of its own.
+ */
+
+export const limits = {
+  // Wire: what one frame may hold.
+  /** One WebSocket message. uWebSockets.js closes a larger one with 1006. */
+  frameBytesMax: 64 * 1024,
+  /** At about 24 bytes a fix, 1,000 fixes fill less than half of a frame. */
+  fixesPerFrameMax: 1_000,
+  /** JSON text of one fix's attributes, in UTF-8 bytes. */
+  attributesBytesMax: 1_024,
+  attributesKeysMax: 32,
+  attributesDepthMax: 3,
+  vehicleIdBytesMax: 64,
+  tenantBytesMax: 32,
+  topicBytesMax: 160,
+
+  // Connections.
+  connectionsMax: 18_000,
+  /** Frames of one device that are not acknowledged yet. */
+  framesInFlightMax: 64,
+  /** Bytes that wait in one device's socket; acks are small, so a full one means a dead reader. */
+  deviceBackpressureBytesMax: 64 * 1024,
+  /** Bytes that wait in one subscriber's socket before it is closed with 3008. */
+  subscriberBackpressureBytesMax: 4 * 1024 * 1024,
+  /** Seconds without a byte after which a connection is closed; uWebSockets.js pings before that. */
+  idleTimeoutS: 120,
+  topicsPerConnectionMax: 100,
+  /** The token in the upgrade request; a JWT with a few hundred vehicle ids fits. */
+  tokenBytesMax: 8 * 1024,
+  /** A token's vehicle ids and prefixes. */
+  tokenVehiclesMax: 1_000,
+  clockToleranceS: 5,
+
+  // Fixes.
+  /** A fix further ahead of the engine's clock than this is kept, flagged, and takes part in nothing. */
+  futureToleranceMs: 60_000,
+  /** A fix further ahead than this is refused: its chunk would never be dropped or compressed. */
+  futureAcceptedMs: 366 * 86_400_000,
+  /** 2000-01-01T00:00:00Z: no fleet's data is older, and 1970 or 1980 is a receiver without a clock. */
+  oldestAcceptedMs: 946_684_800_000,
+  /** What follows from a live fix that is older than this is marked late. */
+  liveAgeMaxMs: 60_000,
+  /** Vehicles whose last known position is held in memory. */
+  vehiclesMax: 200_000,
+
+  // Journal.
+  segmentBytesMax: 64 * 1024 * 1024,
+  /** Payload of one record; a frame's rows always fit, however many there are. */
+  recordBytesMax: 4 * 1024 * 1024,
+  /** Uncommitted bytes on disk; beyond it nothing more is accepted. */
+  journalBytesMax: 2 * 1024 * 1024 * 1024,
+  /** Appended, but not yet written: what memory holds while the disk is busy. */
+  journalPendingBytesMax: 64 * 1024 * 1024,
+  /** The newest durable bytes kept in memory, so that the store need not read what was just written. */
+  journalTailBytesMax: 32 * 1024 * 1024,
+
+  // Store.
+  batchRowsMax: 50_000,
+  batchBytesMax: 8 * 1024 * 1024,
+  /** How long the oldest row may wait for its batch to fill. */
+  batchAgeMaxMs: 100,
+  batchesInFlightMax: 2,
+  /** A flush that takes longer has its connections thrown away and is tried again. */
+  flushDeadlineMs: 30_000,
+  /** The first and the longest pause between attempts while the database is away. */
+  retryDelayMinMs: 100,
+  retryDelayMaxMs: 5_000,
+  deadLetterReasonBytesMax: 1_024,
+  /** How often vehicles that moved are written to the `vehicles` table. */
+  vehiclesFlushIntervalMs: 5_000,
+  databaseConnectTimeoutMs: 10_000,
+  /** Connections for queries; those for batches (`batchesInFlightMax`) come on top. */
+  databaseConnectionsMax: 4,
+  /** How long one node waits for another that is migrating the same database. */
+  migrationDeadlineMs: 60_000,
+  /** Rows of `vehicles` read or written by one statement. */
+  vehiclesPageRowsMax: 5_000,
+  /** How often retention, compression and aggregates are looked after. */
+  maintenanceIntervalMs: 10 * 60_000,
+  /** Chunks compressed in one round; the rest waits for the next. */
+  maintenanceChunksMax: 24,
+
+  // Embedded database.
+  /** Queries wait behind a running COPY: 5,000 rows take 30 to 60 ms. */
+  embeddedCopyRowsMax: 5_000,
+  /** In place of `flushDeadlineMs`: a COPY waits behind maintenance, and what hangs is the whole thread. */
+  embeddedFlushDeadlineMs: 300_000,
+  /** The first start makes a database; on a slow disk that takes long. */
+  embeddedStartDeadlineMs: 120_000,
+  /** WAL written since the last checkpoint, which is what a start after a crash replays. */
+  embeddedWalBytesMax: 64 * 1024 * 1024,
+  embeddedCheckpointIntervalMs: 5_000,
+
+  // Live.
+  /** Positions of one topic are gathered this long into one frame. */
+  tickMs: 20,
+  /** uWebSockets.js does not batch messages of 16 KiB or more. */
+  publishBytesMax: 15 * 1024,
+
+  // Stopping.
+  shutdownDeadlineMs: 10_000,
+  /** Devices are told to come back after a random part of this. */
+  reconnectSpreadMs: 5_000,
+  /** What a device is told to wait when the journal is nearly full. */
+  slowDownRetryAfterMs: 2_000,
+
+  // Clients.
+  /** Fixes that a device client holds until they are acknowledged: a day at one a second. */
+  clientBacklogFixesMax: 86_400,
+  /** From the start of an attempt (its token included) to the open socket, and from there to the hello. */
+  clientConnectTimeoutMs: 10_000,
+  clientHelloTimeoutMs: 10_000,
+  /** How long a closing handshake may take before the socket is dropped. */
+  clientCloseTimeoutMs: 2_000,
+  /** The pause before attempt n is random within `clientDelayMinMs * 2^n`, at most `clientDelayMaxMs`. */
+  clientDelayMinMs: 500,
+  clientDelayMaxMs: 30_000,
+  /** A connection that held this long starts the next pause from the shortest again. */
+  clientStableAfterMs: 5_000,
+  /** Requests of a live client that wait for their answer. */
+  clientRequestsMax: 1_000,
+  clientRequestTimeoutMs: 10_000,
+  /** How long a command that stops waits for the acks of what it has sent. */
+  clientDrainTimeoutMs: 30_000,
+
+  // Track files.
+  /** Points of one GPX file: about twelve days at one a second, some 100 MB of memory. */
+  trackPointsMax: 1_000_000,
+  /** Characters of one tag or text in it; real ones have under 1,000. */
+  trackTokenCharsMax: 64 * 1024,
+
+  // Demo.
+  /** Fixes whose (vehicle, time) the demo remembers for its count: some 250 MB, 15 hours of the default. */
+  demoFixesMax: 5_000_000,
+  /** From the start of the engine's process to its `ready` line; the first start makes a database. */
+  demoStartDeadlineMs: 120_000,
+} as const;
+
+/** Bounds as numbers, so that configuration may replace the values. */
+export type Limits = { readonly [Name in keyof typeof limits]: number };
+
+/** The share of `journalBytesMax` above which devices are told to slow down and `/readyz` answers 503. */
+export const journalHighWater = 0.9;
+
+/** The most bytes that one fix takes as a COPY tuple: its fixed columns, its key and its attributes. */
+export function rowBytesMax(bounds: Limits): number {
+  const fixedColumnsBytes = 2 + 12 * 4 + 8 * 4 + 4 * 4 + 2 + 4 + 1;
+  return (
+    fixedColumnsBytes +
+    bounds.tenantBytesMax +
+    1 +
+    bounds.vehicleIdBytesMax +
+    bounds.attributesBytesMax
+  );
+}
+
+/** Throws a sentence for the first relation that does not hold. */
+export function checkLimits(bounds: Limits): void {
+  const relations: readonly [boolean, string][] = [
+    [
+      bounds.fixesPerFrameMax * rowBytesMax(bounds) <= bounds.recordBytesMax,
+      'recordBytesMax must hold the rows of one frame (fixesPerFrameMax)',
+    ],
+    [
+      bounds.recordBytesMax < bounds.segmentBytesMax,
+      'segmentBytesMax must be larger than recordBytesMax',
+    ],
+    [
+      bounds.segmentBytesMax * 2 <= bounds.journalBytesMax,
+      'journalBytesMax must hold at least two segments (segmentBytesMax)',
+    ],
+    [
+      bounds.recordBytesMax <= bounds.batchBytesMax,
+      'batchBytesMax must hold one record (recordBytesMax)',
+    ],
+    [
+      bounds.recordBytesMax <= bounds.journalPendingBytesMax * (1 - journalHighWater),
+      'journalPendingBytesMax must hold one record (recordBytesMax) above the high-water mark',
+    ],
+    [
+      bounds.recordBytesMax <= bounds.journalBytesMax * (1 - journalHighWater),
+      'journalBytesMax must hold one record (recordBytesMax) above the high-water mark',
+    ],
+    [
+      bounds.batchBytesMax * bounds.batchesInFlightMax <= bounds.journalTailBytesMax,
+      'journalTailBytesMax must hold the batches in flight (batchBytesMax x batchesInFlightMax)',
+    ],
+    [
+      bounds.futureToleranceMs < bounds.futureAcceptedMs,
+      'futureAcceptedMs must be larger than futureToleranceMs',
+    ],
+    [
+      bounds.retryDelayMinMs <= bounds.retryDelayMaxMs,
+      'retryDelayMaxMs must not be smaller than retryDelayMinMs',
+    ],
+    [
+      bounds.publishBytesMax < 16 * 1024,
+      'publishBytesMax must stay under 16 KiB, where batching ends',
+    ],
+    [bounds.tickMs > 0 && bounds.batchAgeMaxMs > 0, 'tickMs and batchAgeMaxMs must be positive'],
+  ];
+  for (const [holds, sentence] of relations) {
+    if (!holds) throw new RangeError(`limits: ${sentence}`);
+  }
+}
+
+checkLimits(limits);

@@ -1,0 +1,77 @@
+/**
+ * Plain counters: numbers that stages add to and that `/metrics` reads. No I/O, no clock.
+ * Invariant: a counter only rises; a name is stated once, here, with what it counts.
+ * Bound: a fixed set of names, so neither memory nor label cardinality can grow.
+ */
+import { refusals, type CloseName, type RefusalName, closeCodes } from './errors.ts';
+
+/** What each counter counts; the key in snake_case is its Prometheus name, after `fleetwire_`. */
+export const counterHelp = {
+  framesReceived: 'Frames received from devices',
+  bytesReceived: 'Bytes received from devices',
+  fixesReceived: 'Fixes decoded from frames of devices',
+  fixesAccepted: 'Fixes that passed every check and went to the journal',
+  fixesRefused: 'Fixes refused, for whatever reason',
+  fixesLive: 'Fixes accepted in the live lane',
+  fixesBackfill: 'Fixes accepted in the backfill lane',
+  fixesFuture: 'Fixes flagged because their time is ahead of the clock of the engine',
+  fixesLate: 'Live fixes older than liveAgeMaxMs',
+  fixesRepeated: 'Fixes dropped because the vehicle has the same fix at this time already',
+  fixesConflicting: 'Fixes dropped because the vehicle has another fix at this time already',
+  fixesUntracked: 'Fixes stored without a live position because vehiclesMax vehicles are known',
+  framesJournaled: 'Frames acknowledged at level 1, journaled',
+  framesStored: 'Frames acknowledged at level 2, stored',
+  slowDownsSent: 'Slow-down frames sent to devices',
+  framesShed: 'Frames not taken because the journal was full; the device resends them',
+  journalGroups: 'Groups written and synced',
+  journalRecords: 'Records appended',
+  journalBytes: 'Bytes appended',
+  journalRecordsReplayed: 'Records found at start that may not be in the database yet',
+  journalBytesTorn: 'Bytes of an unfinished last record cut off at start',
+  journalBytesDamaged: 'Bytes set aside at start because their checksum or framing was wrong',
+  rowsStored: 'Rows committed to the database',
+  rowsDuplicate: 'Rows that the database had already, dropped',
+  rowsConflicting: 'Of the duplicate rows, those whose content differed',
+  rowsDead: 'Rows set aside in dead_letters',
+  batchesStored: 'Batches committed',
+  batchesMerged: 'Batches that took the conflict path',
+  batchesBisected: 'Batches split to find a poison row',
+  batchesFailed: 'Attempts at a batch that failed and were tried again',
+  batchesTimedOut: 'Attempts at a batch that passed the deadline',
+  poolsReplaced: 'Database pools thrown away after a flush that hung',
+  vehiclesFlushed: 'Rows written to the vehicles table',
+  vehiclesFlushesFailed: 'Writes to the vehicles table that failed and are tried again',
+  maintenanceFailed: 'Maintenance runs that failed',
+  positionsPublished: 'Positions put into frames for subscribers, once for each topic',
+  positionsCoalesced: 'Positions left out of a fleet frame for a newer one of the same vehicle',
+  framesPublished: 'Frames published to topics',
+  messagesDropped: 'Messages to subscribers dropped by backpressure; the connection is closed',
+  requestsReceived: 'Frames received from subscribers',
+  requestsRefused: 'Requests of subscribers answered with an error',
+  connectionsOpened: 'WebSocket connections opened',
+  connectionsClosed: 'WebSocket connections closed',
+  connectionsRefused: 'WebSocket connections refused at the upgrade',
+} as const;
+
+export type CounterName = keyof typeof counterHelp;
+
+/** Everything that is counted. Stages add to the fields; only `/metrics` and tests read them. */
+export interface Metrics {
+  readonly counters: Record<CounterName, number>;
+  readonly refused: Record<RefusalName, number>;
+  readonly closed: Record<CloseName, number>;
+}
+
+export function createMetrics(): Metrics {
+  return {
+    counters: zeroes(Object.keys(counterHelp) as CounterName[]),
+    refused: zeroes(Object.keys(refusals) as RefusalName[]),
+    closed: zeroes(Object.keys(closeCodes) as CloseName[]),
+  };
+}
+
+function zeroes<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  const record = {} as Record<Name, number>;
+  for (const name of names) record[name] = 0;
+  return record;
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig, settings } from '../src/config.ts';
+import { checkLimits, limits } from '../src/limits.ts';
+
+describe('readConfig', () => {
+  it('has a default for every setting', () => {
+    const config = readConfig({});
+    expect(config.port).toBe(7070);
+    expect(config.databaseUrl).toBeNull();
+    expect(config.bounds).toEqual(limits);
+    expect(Object.keys(settings).every((name) => name in config)).toBe(true);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ DATABASE_URL: '', FLEETWIRE_PORT: '' })).toMatchObject({
+      databaseUrl: null,
+      port: 7070,
+    });
+  });
+
+  it('puts what is set into the bounds', () => {
+    expect(readConfig({ FLEETWIRE_TICK_MS: '50' }).bounds.tickMs).toBe(50);
+  });
+
+  it.each([
+    ['FLEETWIRE_PORT', 'http'],
+    ['FLEETWIRE_PORT', '65536'],
+    ['FLEETWIRE_ACK', 'never'],
+    ['FLEETWIRE_JWT_SECRET', 'short'],
+    ['FLEETWIRE_JWKS_URL', 'file:///keys'],
+    ['DATABASE_URL', 'mysql://db'],
+    ['FLEETWIRE_TICK_MS', '0'],
+    ['FLEETWIRE_CHUNK_DAYS', '0'],
+    ['FLEETWIRE_LOG_LEVEL', 'loud'],
+  ])('names %s when it is %s', (name, value) => {
+    expect(() => readConfig({ [name]: value })).toThrow(name);
+  });
+
+  it('names every wrong variable at once', () => {
+    const wrong = { FLEETWIRE_PORT: 'x', FLEETWIRE_ACK: 'y' };
+    expect(() => readConfig(wrong)).toThrow(/FLEETWIRE_PORT.*FLEETWIRE_ACK/);
+  });
+
+  it('refuses bounds that do not go together', () => {
+    expect(() => readConfig({ FLEETWIRE_JOURNAL_BYTES_MAX: '1000' })).toThrow('journalBytesMax');
+  });
+});
+
+describe('checkLimits', () => {
+  it.each([
+    { recordBytesMax: 1_000 },
+    { segmentBytesMax: limits.recordBytesMax },
+    { journalBytesMax: limits.segmentBytesMax },
+    { batchBytesMax: limits.recordBytesMax - 1 },
+    { journalPendingBytesMax: 1 },
+    { journalTailBytesMax: 1 },
+    { futureAcceptedMs: 1 },
+    { retryDelayMaxMs: 1 },
+    { publishBytesMax: 16_384 },
+    { tickMs: 0 },
+  ])('refuses %o', (change) => {
+    expect(() => checkLimits({ ...limits, ...change })).toThrow('limits: ');
+  });
+});
