@@ -1,0 +1,54 @@
+/**
+ * Rows that the database refused for their content, kept whole in `dead_letters` with the reason.
+ * Invariant: a letter is stored once, however often it is written: an attempt may have succeeded unseen.
+ * Bound: the reason is cut to `deadLetterReasonBytesMax` bytes.
+ */
+import type { ISql } from 'postgres';
+import { messageOf } from '../errors.ts';
+import { decodeRow } from './row.ts';
+import { sqlstateOf } from './sqlstate.ts';
+
+export interface DeadLetter {
+  readonly vehicleKey: string | null;
+  readonly timeMs: number | null;
+  readonly sqlstate: string;
+  readonly reason: string;
+  /** The tuple. */
+  readonly row: Buffer;
+}
+
+/** `error` is what the database answered to this one row. */
+export function deadLetterOf(row: Buffer, error: unknown, reasonBytesMax: number): DeadLetter {
+  const { vehicleKey, fix } = decodeRow(row, 0);
+  return {
+    vehicleKey,
+    timeMs: fix.timeMs,
+    sqlstate: sqlstateOf(error) ?? 'XX000',
+    reason: cut(messageOf(error), reasonBytesMax),
+    row,
+  };
+}
+
+/** The letter without what may be the very thing that cannot be stored. */
+export function anonymous(letter: DeadLetter): DeadLetter {
+  return { ...letter, vehicleKey: null, timeMs: null };
+}
+
+export async function saveDeadLetter(sql: ISql, letter: DeadLetter): Promise<void> {
+  const { vehicleKey, timeMs, sqlstate, reason, row } = letter;
+  await sql`
+    insert into dead_letters (vehicle_id, time, sqlstate, reason, row)
+    values (
+      ${vehicleKey},
+      timestamptz 'epoch' + ${timeMs}::double precision * interval '1 millisecond',
+      ${sqlstate}, ${reason}, ${row}
+    )
+    on conflict do nothing`;
+}
+
+// A character that the cut goes through is left out.
+function cut(text: string, bytesMax: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= bytesMax) return text;
+  return bytes.subarray(0, bytesMax).toString().replace(/�$/, '');
+}

@@ -1,0 +1,129 @@
+/**
+ * Connections to one database, through postgres.js, that are thrown away instead of repaired.
+ * Invariant: once a connection of a set has failed, no later query runs on any of that set. In postgres.js
+ * 3.4.9 a connection that closes while a write is waiting keeps that write, and never works again.
+ * Invariant: after `replace` and `close` no old socket is open: `end` alone says goodbye and waits for the
+ * server to hang up, which one that has gone silent never does.
+ * Bound: `max` connections, and those of an old set until their queries end or `retireMs` has passed.
+ */
+import { connect, type Socket } from 'node:net';
+import postgres, { type ISql, type Sql } from 'postgres';
+
+export interface PoolOptions {
+  /** A URL, or a Unix socket whose database lets everybody in. */
+  readonly target: { readonly url: string } | { readonly path: string };
+  readonly max: number;
+  readonly connectTimeoutMs: number;
+  readonly onNotice: (text: string) => void;
+}
+
+export interface Pool {
+  /**
+   * Always the current set. It has no `begin` and no `reserve`: in postgres.js a transaction whose
+   * connection is lost ends the process (a write to a socket that is gone, outside of any promise).
+   * Several statements are one transaction when they are one message: `sql.unsafe('...; ...')`.
+   */
+  readonly sql: ISql;
+  /** Cuts all connections; what runs on them fails, the next query connects anew. */
+  replace(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Queries of a set whose connection has failed may take this long to end. */
+const retireMs = 10_000;
+
+interface ConnectionSet {
+  readonly sql: Sql;
+  readonly sockets: Set<Socket>;
+}
+
+export function openPool(options: PoolOptions): Pool {
+  const retired = new Set<Promise<void>>();
+  let current: ConnectionSet | null = null;
+
+  function connectionSet(): ConnectionSet {
+    return (current ??= openSet(options, retire));
+  }
+
+  // Called for each connection that closes; those of an old set are on their way out already.
+  function retire(set: ConnectionSet): void {
+    if (current !== set) return;
+    current = null;
+    const ending = endSet(set, retireMs).finally(() => retired.delete(ending));
+    retired.add(ending);
+  }
+
+  async function replace(): Promise<void> {
+    const old = current;
+    current = null;
+    if (old !== null) await endSet(old, 0);
+  }
+
+  const sql = new Proxy(() => undefined, {
+    apply: (_target, _receiver, args) => Reflect.apply(connectionSet().sql, undefined, args),
+    get: (_target, name) => Reflect.get(connectionSet().sql, name) as unknown,
+  });
+
+  return {
+    sql: sql as unknown as ISql,
+    replace,
+    async close() {
+      await Promise.all([replace(), ...retired]);
+    },
+  };
+}
+
+async function endSet(set: ConnectionSet, timeoutMs: number): Promise<void> {
+  await set.sql.end({ timeout: timeoutMs / 1_000 });
+  for (const socket of set.sockets) socket.destroy();
+}
+
+function openSet(options: PoolOptions, onClose: (set: ConnectionSet) => void): ConnectionSet {
+  const { target, max, connectTimeoutMs, onNotice } = options;
+  const sockets = new Set<Socket>();
+  const settings = {
+    max,
+    connect_timeout: connectTimeoutMs / 1_000,
+    // A connection that ends of itself would retire its set.
+    idle_timeout: 0,
+    max_lifetime: 0,
+    connection: { application_name: 'fleetwire' },
+    onnotice: ({ severity, message, routine }: postgres.Notice) => {
+      if (severity !== 'WARNING' || routine === pgliteNoise) return;
+      onNotice(`the database warns: ${message}`);
+    },
+    onclose: () => onClose(set),
+    socket: (address: Address) => openSocket(address, sockets),
+  };
+  const local = { database: 'template1', user: 'postgres', password: 'local', ssl: false };
+  const sql =
+    'url' in target
+      ? postgres(target.url, settings)
+      : postgres({ ...local, ...settings, path: target.path });
+  const set = { sql, sockets };
+  return set;
+}
+
+/** What postgres.js hands to `socket`. */
+interface Address {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  readonly path: string | false | undefined;
+}
+
+// Not awaited until it is connected: postgres.js loses a connection for good when this fails at once, while
+// it does handle a socket that fails later.
+function openSocket({ host, port, path }: Address, sockets: Set<Socket>): Socket {
+  const index = sockets.size % host.length;
+  const name = host[index] ?? 'localhost';
+  const socket =
+    typeof path === 'string' ? connect(path) : connect(port[index] ?? postgresPort, name);
+  sockets.add(socket);
+  // The name that the server's certificate is checked against.
+  return Object.assign(socket, { host: name });
+}
+
+const postgresPort = 5432;
+
+/** PGlite warns of every transaction that ends in an error, from here. */
+const pgliteNoise = 'RecordTransactionAbort';
