@@ -1,0 +1,110 @@
+/**
+ * One connected device: its session, the vehicles it speaks for, and what it is told.
+ * Invariant: after `close` nothing more is sent and nothing more is taken.
+ * Bound: the vehicles a connection remembers are those of its frames, at most `vehiclesMax` together;
+ * slow-downs are told at most once in `slowDownRetryAfterMs`.
+ */
+import { refusals, type CloseName, type RefusalName } from '../errors.ts';
+import type { Identity } from '../identity.ts';
+import type { Limits } from '../limits.ts';
+import type { Vehicle, Vehicles } from '../live/vehicles.ts';
+import type { Metrics } from '../metrics.ts';
+import { encodeDeviceReply } from '../wire/encode.ts';
+import { frameTypes, type AckLevel } from '../wire/types.ts';
+import { createSession, type Session } from './session.ts';
+
+/** What the gateway gives for one socket. */
+export interface Connection {
+  send(bytes: Uint8Array): void;
+  close(name: CloseName, reason: string): void;
+  /** The client sent a new token; verifying it takes time, so it answers by itself. */
+  refresh(token: string): void;
+}
+
+export interface Device {
+  readonly session: Session;
+  readonly connection: Connection;
+  readonly isClosed: boolean;
+  /** In the pipeline's lists of those that wait for a level. */
+  isAwaitingJournal: boolean;
+  isAwaitingStore: boolean;
+  vehicle(id: string): Vehicle;
+  ack(seq: number, level: AckLevel): void;
+  refuse(seq: number, reason: RefusalName, indexes: readonly number[] | null): void;
+  refuseFixes(seq: number, indexesByReason: ReadonlyMap<RefusalName, readonly number[]>): void;
+  slowDown(nowMs: number): void;
+  /** Closes the socket with this code. */
+  close(name: CloseName, reason: string): void;
+  /** The socket is gone. */
+  gone(): void;
+}
+
+export interface DeviceOptions {
+  readonly identity: Identity;
+  readonly connection: Connection;
+  readonly vehicles: Vehicles;
+  readonly metrics: Metrics;
+  readonly bounds: Limits;
+  readonly ackFirst: 'journaled' | 'stored';
+}
+
+export function createDevice(options: DeviceOptions): Device {
+  const { connection, vehicles, metrics, bounds } = options;
+  const { identity } = options;
+  const session = createSession(identity, {
+    framesInFlightMax: bounds.framesInFlightMax,
+    ackFirst: options.ackFirst,
+  });
+  // Most devices are one vehicle; only a gateway's frames come here with others in turn.
+  let lastVehicle: Vehicle | null = null;
+  let slowDownNotBeforeMs = -Infinity;
+  let isClosed = false;
+
+  function refuse(seq: number, reason: RefusalName, indexes: readonly number[] | null): void {
+    const { code, message } = refusals[reason];
+    metrics.refused[reason] += indexes === null ? 1 : indexes.length;
+    if (isClosed) return;
+    connection.send(encodeDeviceReply({ type: frameTypes.refused, seq, code, message, indexes }));
+  }
+
+  return {
+    session,
+    connection,
+    get isClosed() {
+      return isClosed;
+    },
+    isAwaitingJournal: false,
+    isAwaitingStore: false,
+    vehicle(id) {
+      if (lastVehicle === null || lastVehicle.id !== id) {
+        lastVehicle = vehicles.open(identity.tenant, id);
+      }
+      return lastVehicle;
+    },
+    ack(seq, level) {
+      if (!isClosed) connection.send(encodeDeviceReply({ type: frameTypes.ack, seq, level }));
+    },
+    refuse,
+    refuseFixes(seq, indexesByReason) {
+      for (const [reason, indexes] of indexesByReason) {
+        metrics.counters.fixesRefused += indexes.length;
+        refuse(seq, reason, indexes);
+      }
+    },
+    slowDown(nowMs) {
+      if (isClosed || nowMs < slowDownNotBeforeMs) return;
+      slowDownNotBeforeMs = nowMs + bounds.slowDownRetryAfterMs;
+      metrics.counters.slowDownsSent += 1;
+      const retryAfterMs = bounds.slowDownRetryAfterMs;
+      connection.send(encodeDeviceReply({ type: frameTypes.slowDown, retryAfterMs }));
+    },
+    close(name, reason) {
+      if (isClosed) return;
+      isClosed = true;
+      connection.close(name, reason);
+    },
+    gone() {
+      isClosed = true;
+    },
+  };
+}

@@ -1,0 +1,245 @@
+/**
+ * The way of one fix, from a device's frame to the acks: all control flow between the stages is here.
+ *
+ *   frame -> decode -> validate -> lane -> row bytes -> journal -> (durable) ack 1
+ *                                   |                      \-> drain -> (stored) ack 2
+ *                                   \-> live
+ *
+ * Invariant: a frame is acked only after the journal holds all its accepted fixes durably; what is refused
+ * or repeated is acked with its neighbours. Nothing here waits: completions come back as positions.
+ * Bound: what is in flight per device (`framesInFlightMax`) and in the journal (`isFull`).
+ */
+import type { Clock } from '../clock.ts';
+import { refusals, type RefusalName } from '../errors.ts';
+import { isVehicleId, speaksFor, type Identity } from '../identity.ts';
+import type { Journal, JournalRecord } from '../journal/journal.ts';
+import { rowBytesMax, type Limits } from '../limits.ts';
+import { emptyFix, type Vehicle, type Vehicles } from '../live/vehicles.ts';
+import type { Metrics } from '../metrics.ts';
+import { appendRow, createRows, decodeRow, type Rows } from '../store/row.ts';
+import { decodeDeviceFrame, decodeFix, type Refused } from '../wire/decode.ts';
+import { ackLevels, fixFlags, frameTypes, type Fix } from '../wire/types.ts';
+import type { PositionsFrame } from '../wire/types.ts';
+import { type Connection, createDevice, type Device } from './device.ts';
+import { chooseLane, type Lane } from './lanes.ts';
+import { validateFix } from './validate.ts';
+
+/** Kinds of journal records; a number never changes its meaning. */
+export const recordKinds = { live: 1, backfill: 2 } as const;
+
+export interface PipelineOptions {
+  readonly journal: Journal;
+  readonly vehicles: Vehicles;
+  /** Called for each live fix, after the vehicle has moved. */
+  readonly onLive: (vehicle: Vehicle) => void;
+  readonly ackFirst: 'journaled' | 'stored';
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly bounds: Limits;
+}
+
+export interface Pipeline {
+  /** A device has connected. */
+  open(identity: Identity, connection: Connection): Device;
+  /** A binary message of a device; the bytes are only read during the call. */
+  receive(device: Device, bytes: Uint8Array): void;
+  /** A text message of a device: the plane is binary. */
+  refuseText(device: Device): void;
+  /** The journal is durable up to `position`. */
+  onDurable(position: number): void;
+  /** The database holds everything up to `position`. */
+  onStored(position: number): void;
+}
+
+/** Puts what a replayed record says about its vehicle into the cache; for the journal's `visit`. */
+export function restoreRecord(vehicles: Vehicles, record: JournalRecord): void {
+  if (record.kind !== recordKinds.live) return;
+  for (let at = 0; at < record.payload.length;) {
+    const row = decodeRow(record.payload, at);
+    vehicles.restore(row.vehicleKey, row.fix, row.receivedAtMs);
+    at = row.end;
+  }
+}
+
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { journal, vehicles, metrics, clock, bounds } = options;
+  const { counters } = metrics;
+  const rowsBytesMax = bounds.fixesPerFrameMax * rowBytesMax(bounds);
+  /** Rows of one frame, by lane, on their way to the journal; the buffers are reused. */
+  const lanes = {
+    live: createRows(rowsBytesMax),
+    backfill: createRows(rowsBytesMax),
+  };
+  const fix = emptyFix(0);
+  let awaitingJournal: Device[] = [];
+  let awaitingStore: Device[] = [];
+
+  function receive(device: Device, bytes: Uint8Array): void {
+    if (device.isClosed) return;
+    counters.framesReceived += 1;
+    counters.bytesReceived += bytes.length;
+    const frame = decodeDeviceFrame(bytes, bounds);
+    if ('refused' in frame) {
+      refuseFrame(device, frame);
+    } else if (frame.type === frameTypes.refresh) {
+      device.connection.refresh(frame.token);
+    } else if (takeSeq(device, frame.seq)) {
+      if (frame.type === frameTypes.positions) takePositions(device, frame);
+      else consume(device, frame.seq, 'notTaken');
+    }
+  }
+
+  // A frame whose seq can be read is refused by itself; without one the device's encoder is broken.
+  function refuseFrame(device: Device, frame: Refused): void {
+    if (frame.id === null) {
+      metrics.refused[frame.refused] += 1;
+      device.close('badRequest', refusals[frame.refused].message);
+    } else if (takeSeq(device, frame.id)) {
+      consume(device, frame.id, frame.refused);
+    }
+  }
+
+  // The device resends what was not acked after it has reconnected, so a wrong seq loses nothing.
+  function takeSeq(device: Device, seq: number): boolean {
+    const { session } = device;
+    if (seq !== session.nextSeq) {
+      const reason = seq > session.nextSeq ? 'seqSkipped' : 'seqRepeated';
+      metrics.refused[reason] += 1;
+      device.close('insufficientState', refusals[reason].message);
+      return false;
+    }
+    if (session.framesInFlight >= bounds.framesInFlightMax) {
+      metrics.refused.tooManyInFlight += 1;
+      device.close('tooManyRequests', refusals.tooManyInFlight.message);
+      return false;
+    }
+    return session.take(seq);
+  }
+
+  function consume(device: Device, seq: number, reason: RefusalName): void {
+    device.refuse(seq, reason, null);
+    markSeq(device, seq);
+  }
+
+  function takePositions(device: Device, frame: PositionsFrame): void {
+    if (journal.isFull) return shed(device);
+    if (journal.isNearlyFull) device.slowDown(clock.monotonicMs());
+    const vehicleId = frame.vehicle ?? device.session.identity.subject;
+    if (!isVehicleId(vehicleId)) return consume(device, frame.seq, 'badVehicleId');
+    if (!speaksFor(device.session.identity, vehicleId)) {
+      return consume(device, frame.seq, 'vehicleNotAllowed');
+    }
+    takeFixes(device, frame, device.vehicle(vehicleId));
+    if (lanes.live.count > 0) appendRows(recordKinds.live, lanes.live);
+    if (lanes.backfill.count > 0) appendRows(recordKinds.backfill, lanes.backfill);
+    markSeq(device, frame.seq);
+  }
+
+  function takeFixes(device: Device, frame: PositionsFrame, vehicle: Vehicle): void {
+    const nowMs = clock.nowMs();
+    let refusedIndexes: Map<RefusalName, number[]> | null = null;
+    counters.fixesReceived += frame.fixes.length;
+    for (let index = 0; index < frame.fixes.length; index++) {
+      const reason =
+        decodeFix(frame.fixes[index], frame.baseMs, fix, bounds) ?? validateFix(fix, nowMs, bounds);
+      if (reason === null) {
+        takeFix(vehicle, nowMs);
+      } else {
+        refusedIndexes ??= new Map();
+        const indexes = refusedIndexes.get(reason);
+        if (indexes === undefined) refusedIndexes.set(reason, [index]);
+        else indexes.push(index);
+      }
+    }
+    if (refusedIndexes !== null) device.refuseFixes(frame.seq, refusedIndexes);
+  }
+
+  function takeFix(vehicle: Vehicle, nowMs: number): void {
+    const lane = chooseLane(fix, vehicle.last, nowMs, bounds);
+    countLane(lane, fix);
+    if (lane === 'repeated' || lane === 'conflicting') return;
+    if (!vehicle.isTracked) counters.fixesUntracked += 1;
+    const rows = vehicle.isTracked ? lanes[lane] : lanes.backfill;
+    appendRow(rows, vehicle.keyBytes, fix, nowMs);
+    if (lane !== 'live' || !vehicle.isTracked) return;
+    vehicles.move(vehicle, fix, nowMs);
+    options.onLive(vehicle);
+  }
+
+  function countLane(lane: Lane, placed: Fix): void {
+    if (lane === 'repeated') counters.fixesRepeated += 1;
+    else if (lane === 'conflicting') counters.fixesConflicting += 1;
+    else {
+      counters.fixesAccepted += 1;
+      if (lane === 'live') counters.fixesLive += 1;
+      else counters.fixesBackfill += 1;
+      if ((placed.flags & fixFlags.clockSkew) !== 0) counters.fixesFuture += 1;
+      if ((placed.flags & fixFlags.late) !== 0) counters.fixesLate += 1;
+    }
+  }
+
+  function appendRows(kind: number, rows: Rows): void {
+    journal.append(kind, rows.count, rows.bytes.subarray(0, rows.length));
+    rows.count = 0;
+    rows.length = 0;
+  }
+
+  // Acks are cumulative: after a frame that was not taken, none of this connection may be acked again.
+  function shed(device: Device): void {
+    counters.framesShed += 1;
+    metrics.refused.journalFull += 1;
+    device.slowDown(clock.monotonicMs());
+    device.close('tooManyRequests', refusals.journalFull.message);
+  }
+
+  function markSeq(device: Device, seq: number): void {
+    device.session.mark(seq, journal.end);
+    if (!device.isAwaitingJournal) {
+      device.isAwaitingJournal = true;
+      awaitingJournal.push(device);
+    }
+    // Nothing new was appended and all before is durable: no group will come to carry this ack.
+    if (journal.end === journal.durable) onDurable(journal.durable);
+  }
+
+  function onDurable(position: number): void {
+    const devices = awaitingJournal;
+    awaitingJournal = [];
+    for (const device of devices) {
+      const reached = device.session.journaledUpTo(position);
+      if (reached !== null) {
+        counters.framesJournaled += reached.frames;
+        if (options.ackFirst === 'journaled') device.ack(reached.seq, ackLevels.journaled);
+        if (!device.isAwaitingStore) {
+          device.isAwaitingStore = true;
+          awaitingStore.push(device);
+        }
+      }
+      device.isAwaitingJournal = device.session.awaitsJournal && !device.isClosed;
+      if (device.isAwaitingJournal) awaitingJournal.push(device);
+    }
+  }
+
+  function onStored(position: number): void {
+    const devices = awaitingStore;
+    awaitingStore = [];
+    for (const device of devices) {
+      const reached = device.session.storedUpTo(position);
+      if (reached !== null) {
+        counters.framesStored += reached.frames;
+        device.ack(reached.seq, ackLevels.stored);
+      }
+      device.isAwaitingStore = device.session.awaitsStore && !device.isClosed;
+      if (device.isAwaitingStore) awaitingStore.push(device);
+    }
+  }
+
+  return {
+    open: (identity, connection) =>
+      createDevice({ identity, connection, vehicles, metrics, bounds, ackFirst: options.ackFirst }),
+    receive,
+    refuseText: (device) => refuseFrame(device, { refused: 'textFrame', id: null }),
+    onDurable,
+    onStored,
+  };
+}

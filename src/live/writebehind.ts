@@ -1,0 +1,66 @@
+/**
+ * Writes vehicles that moved to the database, every few seconds and all at once.
+ * Invariant: when `onSaved(position)` is called, the `vehicles` table shows every live fix before
+ * `position`; the journal is not cut past it, so after a crash the journal brings the cache up to date.
+ * Bound: one write at a time, of at most `rowsPerSaveMax` vehicles a statement.
+ */
+import { every, type Clock } from '../clock.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Vehicle, Vehicles } from './vehicles.ts';
+
+export interface WriteBehindOptions {
+  readonly vehicles: Vehicles;
+  readonly save: (vehicles: readonly Vehicle[]) => Promise<void>;
+  /** The journal position up to which everything is stored. */
+  readonly stored: () => number;
+  readonly onSaved: (position: number) => void;
+  /** A write failed and is tried again at the next turn. */
+  readonly onError: (error: unknown) => void;
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+export interface WriteBehind {
+  /** Writes what moved; never rejects, tells `onError` instead. */
+  flush(): Promise<void>;
+  stop(): void;
+}
+
+/** Vehicles in one statement: enough to be cheap, little enough to leave the database free. */
+const rowsPerSaveMax = 5_000;
+
+export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
+  const { vehicles, metrics } = options;
+  let running: Promise<void> | null = null;
+  const timer = every(options.clock, options.intervalMs, () => void flush());
+
+  function flush(): Promise<void> {
+    running ??= save().finally(() => {
+      running = null;
+    });
+    return running;
+  }
+
+  async function save(): Promise<void> {
+    const position = options.stored();
+    const moved = vehicles.takeDirty();
+    let saved = 0;
+    try {
+      while (saved < moved.length) {
+        const page = moved.slice(saved, saved + rowsPerSaveMax);
+        await options.save(page);
+        saved += page.length;
+        metrics.counters.vehiclesFlushed += page.length;
+      }
+    } catch (error) {
+      metrics.counters.vehiclesFlushesFailed += 1;
+      vehicles.putBack(moved.slice(saved));
+      options.onError(error);
+      return;
+    }
+    options.onSaved(position);
+  }
+
+  return { flush, stop: () => timer.cancel() };
+}

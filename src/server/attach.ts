@@ -1,0 +1,82 @@
+/**
+ * What stands behind a new connection: it is greeted, then its messages go to its plane's stage.
+ * Invariant: the hello is the first frame of every connection.
+ * Bound: one handler a connection, gone when its socket is.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Pipeline } from '../ingest/pipeline.ts';
+import type { Audiences } from '../live/audience.ts';
+import type { Publisher } from '../live/publisher.ts';
+import { createSubscriber } from '../live/subscriber.ts';
+import type { Vehicles } from '../live/vehicles.ts';
+import type { Metrics } from '../metrics.ts';
+import { encodeDeviceReply, encodeSubscriberReply } from '../wire/encode.ts';
+import {
+  ackLevels,
+  frameTypes,
+  type DeviceSession,
+  type SubscriberSession,
+} from '../wire/types.ts';
+import type { Handler, Peer } from './peer.ts';
+
+export interface AttachOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly pipeline: Pipeline;
+  readonly publisher: Publisher;
+  readonly audiences: Audiences;
+  readonly vehicles: Vehicles;
+}
+
+export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
+  const { clock, metrics, pipeline } = options;
+  const { bounds, ack } = options.config;
+  const epoch = randomUUID();
+
+  function attachDevice(peer: Peer): Handler {
+    const device = pipeline.open(peer.identity, peer);
+    const session: DeviceSession = {
+      protocol: 1,
+      session: randomUUID(),
+      ackLevel: ackLevels[ack],
+      frameBytesMax: bounds.frameBytesMax,
+      fixesPerFrameMax: bounds.fixesPerFrameMax,
+      framesInFlightMax: bounds.framesInFlightMax,
+      serverTimeMs: clock.nowMs(),
+    };
+    peer.send(encodeDeviceReply({ type: frameTypes.deviceHello, session }));
+    return {
+      receive(bytes, isBinary) {
+        if (isBinary) pipeline.receive(device, bytes);
+        else pipeline.refuseText(device);
+      },
+      gone: () => device.gone(),
+    };
+  }
+
+  function attachSubscriber(peer: Peer): Handler {
+    const session: SubscriberSession = {
+      protocol: 1,
+      session: randomUUID(),
+      topicsMax: bounds.topicsPerConnectionMax,
+      serverTimeMs: clock.nowMs(),
+    };
+    peer.send(encodeSubscriberReply({ type: frameTypes.subscriberHello, session }, peer.codec));
+    return createSubscriber({
+      socket: peer,
+      codec: peer.codec,
+      identity: () => peer.identity,
+      publisher: options.publisher,
+      audiences: options.audiences,
+      vehicles: options.vehicles,
+      epoch,
+      metrics,
+      bounds,
+    });
+  }
+
+  return (peer) => (peer.plane === 'ingest' ? attachDevice(peer) : attachSubscriber(peer));
+}

@@ -1,0 +1,109 @@
+/**
+ * What the engine keeps: the lock on its data directory, the database, the journal, the last known positions.
+ * Invariant: opened in this order and closed in the other; the cache shows what the database and the
+ * journal together know before anything is accepted.
+ * Bound: one engine a data directory, held by the lock.
+ */
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../clock.ts';
+import { daysToMs, type Config } from '../config.ts';
+import { FleetwireError, messageOf } from '../errors.ts';
+import { restoreRecord } from '../ingest/pipeline.ts';
+import { openJournal, type Journal, type Recovery } from '../journal/journal.ts';
+import { lockDirectory } from '../journal/lock.ts';
+import { createVehicles, type Vehicles } from '../live/vehicles.ts';
+import type { Metrics } from '../metrics.ts';
+import { openDatabase, type Database } from '../store/database.ts';
+import { rowFormat } from '../store/row.ts';
+import { loadVehicles } from '../store/vehicles.ts';
+import type { Log } from './log.ts';
+
+export interface Storage {
+  readonly database: Database;
+  readonly journal: Journal;
+  readonly vehicles: Vehicles;
+  close(): Promise<void>;
+}
+
+export interface StorageContext {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly fail: (error: unknown) => void;
+}
+
+export async function openStorage(
+  context: StorageContext,
+  onDurable: (position: number) => void,
+): Promise<Storage> {
+  const { config, metrics, fail } = context;
+  await makeDataDir(config.dataDir);
+  const lock = await lockDirectory(config.dataDir);
+  const closers: (() => Promise<void>)[] = [() => lock.release()];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).toReversed()) await closer();
+  };
+  try {
+    const database = await openTimescale(context);
+    closers.push(() => database.close());
+    const vehicles = createVehicles(config.bounds.vehiclesMax);
+    await loadVehicles(database.sql, ({ key, fix, receivedAtMs }) =>
+      vehicles.restore(key, fix, receivedAtMs),
+    );
+    // What was just read from the table need not be written to it.
+    vehicles.takeDirty();
+    const { journal, recovery } = await openJournal(
+      {
+        dir: config.journalDir,
+        rowFormat,
+        bounds: config.bounds,
+        metrics,
+        onDurable,
+        onFailure: fail,
+      },
+      (record) => restoreRecord(vehicles, record),
+    );
+    closers.push(() => journal.close());
+    report(context.log, database, recovery);
+    return { database, journal, vehicles, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new FleetwireError(
+      'CONFIG_INVALID',
+      `cannot make the data directory (${messageOf(error)}): change FLEETWIRE_DATA_DIR`,
+    );
+  }
+}
+
+function openTimescale({ config, clock, metrics, log }: StorageContext): Promise<Database> {
+  return openDatabase({
+    url: config.databaseUrl,
+    dataDir: config.databaseDir,
+    bounds: config.bounds,
+    metrics,
+    clock,
+    random: Math.random,
+    onNotice: (text) => log.info(text),
+    chunkIntervalMs: daysToMs(config.chunkDays),
+    retentionMs: daysToMs(config.retentionDays),
+    compressAfterMs: daysToMs(config.compressAfterDays),
+  });
+}
+
+function report(log: Log, database: Database, recovery: Recovery): void {
+  log.info({ kind: database.kind, edition: database.edition }, 'database open');
+  if (recovery.bytesDamaged > 0) {
+    log.error(recovery, 'the journal was damaged: the damaged bytes are kept beside it');
+  } else {
+    log.info(recovery, 'journal open');
+  }
+}

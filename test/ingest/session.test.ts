@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Identity } from '../../src/identity.ts';
+import { createSession } from '../../src/ingest/session.ts';
+
+const identity: Identity = {
+  subject: 'veh-1',
+  tenant: 'default',
+  role: 'device',
+  vehicles: null,
+  issuer: 'fleetwire',
+  tokenId: null,
+  expiresAtMs: 0,
+};
+
+describe('session', () => {
+  it('takes only the next seq', () => {
+    const session = createSession(identity, { framesInFlightMax: 4, ackFirst: 'journaled' });
+    expect(session.take(2)).toBe(false);
+    expect(session.take(0)).toBe(false);
+    expect(session.take(1)).toBe(true);
+    expect(session.take(1)).toBe(false);
+    expect(session.take(2)).toBe(true);
+    expect(session.nextSeq).toBe(3);
+  });
+
+  it.each(['journaled', 'stored'] as const)('counts what is in flight until %s', (ackFirst) => {
+    const session = createSession(identity, { framesInFlightMax: 4, ackFirst });
+    session.take(1);
+    session.mark(1, 100);
+    expect(session.framesInFlight).toBe(1);
+    session.journaledUpTo(100);
+    expect(session.framesInFlight).toBe(ackFirst === 'journaled' ? 0 : 1);
+    session.storedUpTo(100);
+    expect(session.framesInFlight).toBe(0);
+  });
+
+  /**
+   * The model: frames with rising positions; positions reach the journal, later the store, in steps.
+   * An ack must never cover a frame whose position has not reached the level, and in the end all are acked.
+   */
+  it('acks each frame at each level once, in order, and never early', () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('frame' as const), bytes: fc.nat({ max: 50 }) }),
+        fc.record({
+          kind: fc.constant('journal' as const),
+          share: fc.double({ min: 0, max: 1, noNaN: true }),
+        }),
+        fc.record({
+          kind: fc.constant('store' as const),
+          share: fc.double({ min: 0, max: 1, noNaN: true }),
+        }),
+      ),
+      { maxLength: 200 },
+    );
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 8 }), (list, framesInFlightMax) => {
+        const session = createSession(identity, { framesInFlightMax, ackFirst: 'journaled' });
+        const positions: number[] = [];
+        let end = 0;
+        let durable = 0;
+        let stored = 0;
+        let journaledFrames = 0;
+        let storedFrames = 0;
+        const check = (
+          reached: { seq: number; frames: number } | null,
+          position: number,
+        ): number => {
+          if (reached === null) return 0;
+          expect(positions[reached.seq - 1]).toBeLessThanOrEqual(position);
+          return reached.frames;
+        };
+        const reachJournal = (position: number): void => {
+          durable = Math.max(durable, position);
+          journaledFrames += check(session.journaledUpTo(durable), durable);
+        };
+        const reachStore = (position: number): void => {
+          stored = Math.max(stored, Math.min(position, durable));
+          storedFrames += check(session.storedUpTo(stored), stored);
+        };
+        for (const step of list) {
+          if (step.kind === 'frame') {
+            end += step.bytes;
+            positions.push(end);
+            expect(session.take(positions.length)).toBe(true);
+            session.mark(positions.length, end);
+          } else if (step.kind === 'journal') {
+            reachJournal(Math.floor(end * step.share));
+          } else {
+            reachStore(Math.floor(durable * step.share));
+          }
+        }
+        reachJournal(end);
+        reachStore(end);
+        expect(journaledFrames).toBe(positions.length);
+        expect(storedFrames).toBe(positions.length);
+        expect(session.awaitsJournal || session.awaitsStore).toBe(false);
+      }),
+    );
+  });
+});

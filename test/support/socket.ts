@@ -1,0 +1,112 @@
+/**
+ * A WebSocket of the tests' own that speaks bytes: it can say what the clients never would.
+ * Invariant: every message is kept until somebody asks for it; `closed` always settles.
+ * Bound: `waitMs` for anything that is waited for, so that a missing answer is a failure and not a hang.
+ */
+import { WebSocket } from 'ws';
+import { parseJson } from '../../src/wire/json.ts';
+import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
+
+const waitMs = 10_000;
+
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface TestSocket {
+  /** Sends an array as a MessagePack frame. */
+  send(frame: readonly unknown[]): void;
+  /** Sends bytes as they are, or text as a text frame. */
+  sendRaw(message: Uint8Array | string): void;
+  /** The next message, parsed. */
+  next(): Promise<unknown>;
+  /** The next message whose type is `type`; others before it are dropped. */
+  nextOf(type: number): Promise<readonly unknown[]>;
+  readonly closed: Promise<Closed>;
+  readonly protocol: string;
+  /** Stops reading from the network. */
+  pause(): void;
+  resume(): void;
+  close(): Promise<void>;
+}
+
+export interface SocketOptions {
+  readonly token?: string;
+  readonly header?: boolean;
+  readonly protocols?: readonly string[];
+}
+
+/** Opens a socket; rejects when the upgrade is refused, with the HTTP status in the message. */
+export async function openSocket(url: string, options: SocketOptions = {}): Promise<TestSocket> {
+  const { token, header = false, protocols = ['fleetwire.v1'] } = options;
+  const bearer = token === undefined || header ? [] : [`bearer.${token}`];
+  const socket = new WebSocket(url, [...protocols, ...bearer], {
+    headers: token !== undefined && header ? { authorization: `Bearer ${token}` } : {},
+    perMessageDeflate: false,
+  });
+  const messages: unknown[] = [];
+  let wake: () => void = () => undefined;
+  socket.on('message', (data: Buffer, isBinary: boolean) => {
+    const parsed = isBinary ? parseMessagePack(data) : parseJson(data.toString());
+    messages.push('value' in parsed ? parsed.value : parsed);
+    wake();
+  });
+  const closed = new Promise<Closed>((resolve) => {
+    socket.on('close', (code, reason) => {
+      resolve({ code, reason: reason.toString() });
+      wake();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.on('error', reject);
+  });
+
+  async function next(): Promise<unknown> {
+    const deadline = Date.now() + waitMs;
+    while (messages.length === 0) {
+      if (socket.readyState === WebSocket.CLOSED) throw new Error('the socket is closed');
+      if (Date.now() > deadline) throw new Error(`no message within ${waitMs} ms`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return messages.shift();
+  }
+
+  return {
+    send: (frame) => socket.send(toMessagePack(frame)),
+    sendRaw: (message) => socket.send(message),
+    next,
+    async nextOf(type) {
+      for (;;) {
+        const message = await next();
+        if (Array.isArray(message) && message[0] === type) return message;
+      }
+    },
+    closed,
+    protocol: socket.protocol,
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    async close() {
+      socket.close();
+      await closed;
+    },
+  };
+}
+
+/** The HTTP status with which an upgrade is refused. */
+export async function refusedUpgrade(url: string, options: SocketOptions = {}): Promise<string> {
+  try {
+    const socket = await openSocket(url, options);
+    await socket.close();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('the upgrade was not refused');
+}
