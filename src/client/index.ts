@@ -1,0 +1,21 @@
+/**
+ * `fleetwire/client`: the device client and the live client, for browsers and Node.
+ * Invariant: nothing here imports a `node:` module or the engine.
+ */
+export type { ConnectionState, TokenSource } from './connection.ts';
+export { ConnectionClosedError } from './closed.ts';
+export { createDeviceClient, type DeviceClient, type DeviceClientOptions } from './device.ts';
+export { createLiveClient, type LiveClient, type LiveClientOptions } from './live.ts';
+export type {
+  DeviceAck,
+  DeviceCommand,
+  DeviceDrop,
+  DeviceRefusal,
+  DeviceStats,
+  FixKey,
+} from './reports.ts';
+export { LiveError, type LiveErrorKind } from './request.ts';
+export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
+export type { Conflated, Subscribed, SubscriptionHandlers, TopicEvent } from './subscription.ts';
+export type { DeviceFix, Position } from './units.ts';
+export { fixFlags, type Plain, type PlainMap, type SubscribeResult } from '../wire/types.ts';
