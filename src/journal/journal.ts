@@ -58,7 +58,7 @@ export interface Journal {
   readonly bytesUncommitted: number;
   /** Above `journalHighWater` of `journalBytesMax` or of `journalPendingBytesMax`. */
   readonly isNearlyFull: boolean;
-  /** A record of `recordBytesMax` would pass `journalBytesMax` or `journalPendingBytesMax`. */
+  /** A record of `recordBytesMax` would pass `journalBytesMax` or `journalPendingBytesMax`, or it has failed. */
   readonly isFull: boolean;
   /**
    * Durable records from `position` on, one at least if there is one, up to about `bytesMax` with their
@@ -182,7 +182,10 @@ function bytesUncommitted({ segments, writer, retention }: Parts): number {
 }
 
 function isFull(parts: Parts, bounds: JournalOptions['bounds']): boolean {
-  return isAbove(parts, bounds, 1, recordHeaderBytes + bounds.recordBytesMax);
+  return (
+    parts.failure.error !== null ||
+    isAbove(parts, bounds, 1, recordHeaderBytes + bounds.recordBytesMax)
+  );
 }
 
 /** Whether `nextBytes` more would be above `share` of what the disk or the memory may hold. */

@@ -58,8 +58,8 @@ export async function startEngine(config: Config, clock: Clock = systemClock): P
   // The journal tells about durable groups from its first append on, long after this is assigned.
   let onDurable: (position: number) => void = () => undefined;
   const storage = await openStorage(context, (position) => onDurable(position));
+  const stages = createStages(context, storage);
   try {
-    const stages = createStages(context, storage);
     onDurable = (position) => {
       stages.pipeline.onDurable(position);
       stages.drain.wake();
@@ -69,6 +69,7 @@ export async function startEngine(config: Config, clock: Clock = systemClock): P
     const stop = createStop(context, storage, stages, gateway);
     return { url: `http://${config.host}:${gateway.port}`, metrics, failed, stop };
   } catch (error) {
+    stages.writeBehind.stop();
     await storage.close();
     throw error;
   }

@@ -106,8 +106,8 @@ export function createSessions(
 
 /** First bytes of messages; a greeting has no type and begins with its length. */
 const messageTypes = { terminate: 'X'.charCodeAt(0), greeting: 0 } as const;
-/** PGlite takes any. */
-const passwordMessage = Buffer.from('p\0\0\0\x05\0', 'latin1');
+/** PGlite takes any that is not empty. */
+const passwordMessage = Buffer.from('p\0\0\0\x06-\0', 'latin1');
 const syncMessage = Buffer.from('S\0\0\0\x04', 'latin1');
 const rollbackMessage = Buffer.from('Q\0\0\0\x0drollback\0', 'latin1');
 

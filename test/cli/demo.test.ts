@@ -65,12 +65,12 @@ describe('demo', () => {
   it('leaves no engine behind, even when it is killed', async () => {
     const run = startCli(['demo', '--vehicles', '1'], env);
     await run.printed('engine ready');
-    const pid = engineOf(run);
-    expect(isRunning(pid)).toBe(true);
+    const [url = ''] = /http:\S+/.exec(run.output.out) ?? [];
+    expect(await isAnswering(url)).toBe(true);
     run.child.kill('SIGKILL');
     await run.ended;
     // The engine stops in order, which takes its time; the test's own deadline is the bound.
-    while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (await isAnswering(url)) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 });
 
@@ -79,9 +79,9 @@ function engineOf(run: Run): number {
   return Number(/\(process (\d+)\)/.exec(run.output.out)?.[1]);
 }
 
-function isRunning(pid: number): boolean {
+async function isAnswering(url: string): Promise<boolean> {
   try {
-    return process.kill(pid, 0);
+    return (await fetch(`${url}/healthz`)).ok;
   } catch {
     return false;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createProgress, showEverySecond } from '../../src/cli/progress.ts';
-import { createManualClock } from '../client/manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 
 function stream(isTTY: boolean) {
   const written: string[] = [];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/cli/random.ts';
 import { createRoute } from '../../src/cli/route.ts';
 import { createSimulation, type SimulationOptions } from '../../src/cli/simulation.ts';
-import { createManualClock } from '../client/manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 
 const route = createRoute([
   { timeMs: 0, latitude: 52, longitude: -8, altitude: null },

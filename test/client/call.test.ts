@@ -7,7 +7,7 @@ import type { LiveError } from '../../src/client/index.ts';
 import { closeCodes } from '../../src/errors.ts';
 import { until } from './devicefixture.ts';
 import { bus, listen, resultOf, useLive } from './livefixture.ts';
-import { createManualClock } from './manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 import { fastBounds, subscriberHello } from './peer.ts';
 
 const live = useLive();

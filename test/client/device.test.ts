@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ConnectionClosedError } from '../../src/client/index.ts';
 import { closeCodes } from '../../src/errors.ts';
 import { fixAt, sendMany, timesOf, until, useDevice } from './devicefixture.ts';
-import { createManualClock } from './manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 import { deviceHello } from './peer.ts';
 
 const device = useDevice();

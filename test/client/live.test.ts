@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { bus, busAsFriend, listen, resultOf, useLive } from './livefixture.ts';
-import { createManualClock } from './manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 import { subscriberHello } from './peer.ts';
 
 const live = useLive();

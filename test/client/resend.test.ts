@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { fixAt, sendMany, timesOf, until, useDevice } from './devicefixture.ts';
-import { createManualClock } from './manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 
 const device = useDevice();
 const { connect, acceptOpen } = device;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createThrottle } from '../../src/client/throttle.ts';
-import { createManualClock } from './manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 
 function setup() {
   const clock = createManualClock();
