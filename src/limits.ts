@@ -24,8 +24,14 @@ export const limits = {
   framesInFlightMax: 64,
   /** Bytes that wait in one device's socket; acks are small, so a full one means a dead reader. */
   deviceBackpressureBytesMax: 64 * 1024,
-  /** Bytes that wait in one subscriber's socket before it is closed with 3008. */
-  subscriberBackpressureBytesMax: 4 * 1024 * 1024,
+  /** Above it a subscriber's positions conflate; a stalled one costs this and the kernel's buffer. */
+  subscriberHighWaterBytes: 64 * 1024,
+  /** Below it a lagging subscriber gets the newest of what it missed. */
+  subscriberLowWaterBytes: 16 * 1024,
+  /** Bytes that wait in one subscriber's socket before messages are dropped and it is closed with 3008. */
+  subscriberBackpressureBytesMax: 1024 * 1024,
+  /** The longest interval between two frames that a subscription may ask for. */
+  subscriptionIntervalMaxMs: 3_600_000,
   /** Seconds without a byte after which a connection is closed; uWebSockets.js pings before that. */
   idleTimeoutS: 120,
   topicsPerConnectionMax: 100,
@@ -100,6 +106,28 @@ export const limits = {
   tickMs: 20,
   /** uWebSockets.js does not batch messages of 16 KiB or more. */
   publishBytesMax: 15 * 1024,
+
+  // Event topics.
+  /** One event in the journal; as a frame it fits under `publishBytesMax`. */
+  eventBytesMax: 8 * 1024,
+  /** The newest events of one topic in memory, for recovery and against repeats. */
+  channelEventsMax: 1_000,
+  channelBytesMax: 256 * 1024,
+  /** Event topics whose last offset is in memory; that of any other is read from the database. */
+  channelsMax: 50_000,
+  /** The events of all topics in memory. */
+  channelsBytesMax: 64 * 1024 * 1024,
+  /** Callers that wait for topics to be read from the database. */
+  channelsWaitingMax: 10_000,
+  /** Events that one subscriber gets by recovery; one who missed more gets a snapshot. */
+  recoveryEventsMax: 1_000,
+  /** Subscribers whose missed events are being read from the database. */
+  recoveriesMax: 1_000,
+  /** Events, or topics, read or written by one statement. */
+  eventsPageRowsMax: 1_000,
+  /** What was stored this long before a start is still known as a repeat after it, up to so many events. */
+  eventsRecentMs: 10 * 60_000,
+  eventsRecentMax: 10_000,
 
   // Stopping.
   shutdownDeadlineMs: 10_000,
@@ -200,6 +228,20 @@ export function checkLimits(bounds: Limits): void {
     [
       bounds.publishBytesMax < 16 * 1024,
       'publishBytesMax must stay under 16 KiB, where batching ends',
+    ],
+    [
+      bounds.subscriberLowWaterBytes < bounds.subscriberHighWaterBytes &&
+        bounds.subscriberHighWaterBytes * 2 <= bounds.subscriberBackpressureBytesMax,
+      'subscriberLowWaterBytes < subscriberHighWaterBytes <= half of subscriberBackpressureBytesMax',
+    ],
+    [
+      bounds.eventBytesMax < bounds.publishBytesMax,
+      'publishBytesMax must hold one event (eventBytesMax)',
+    ],
+    [
+      bounds.eventBytesMax <= bounds.channelBytesMax &&
+        bounds.channelBytesMax <= bounds.channelsBytesMax,
+      'channelsBytesMax must hold one topic (channelBytesMax), and that one event (eventBytesMax)',
     ],
     [bounds.tickMs > 0 && bounds.batchAgeMaxMs > 0, 'tickMs and batchAgeMaxMs must be positive'],
   ];

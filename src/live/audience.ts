@@ -1,19 +1,27 @@
 /**
- * How many connections listen to each topic, by codec: what nobody listens to is not even encoded.
- * Invariant: the counts are those of the native topics; an entry lives as long as somebody listens.
- * Bound: one entry for each topic that is subscribed, so connections times `topicsPerConnectionMax`.
+ * Who listens to each position topic: what nobody listens to is not even encoded.
+ * Invariant: `direct` counts the feeds that have joined the native topic, by codec; a feed that lags is in
+ * `feeds` only. An audience lives as long as somebody listens.
+ * Bound: one audience for each topic that is subscribed, so connections times `topicsPerConnectionMax`.
  * It is asked for every fix, by keys whose hash is cached, because asking the native side costs more.
  */
 import { vehicleKey } from '../identity.ts';
 import type { Codec } from '../wire/encode.ts';
+import type { Feed } from './feed.ts';
 import type { Topic } from './topics.ts';
 
 /** Listeners of one topic. */
-export type Audience = Record<Codec, number>;
+export interface Audience {
+  readonly feeds: Set<Feed>;
+  readonly direct: Record<Codec, number>;
+  /** Positions published to the topic since the first of these listeners came. */
+  positions: number;
+}
 
 export interface Audiences {
-  join(tenant: string, topic: Topic, codec: Codec): void;
-  leave(tenant: string, topic: Topic, codec: Codec): void;
+  /** The audience of the topic with `feed` in it; `make` is given the audience that it will be in. */
+  join(tenant: string, topic: Topic, make: (audience: Audience) => Feed): Feed;
+  leave(tenant: string, topic: Topic, feed: Feed): void;
   /** Who listens to this vehicle; `undefined` where nobody does. */
   ofVehicle(key: string): Audience | undefined;
   /** Who listens to the tenant's fleet. */
@@ -32,20 +40,19 @@ export function createAudiences(): Audiences {
   }
 
   return {
-    join(tenant, topic, codec) {
+    join(tenant, topic, make) {
       const [audiences, key] = place(tenant, topic);
-      const audience = audiences.get(key);
-      if (audience === undefined) audiences.set(key, { messagepack: 0, json: 0, [codec]: 1 });
-      else audience[codec] += 1;
+      const audience = audiences.get(key) ?? createAudience();
+      const feed = make(audience);
+      audience.feeds.add(feed);
+      audiences.set(key, audience);
+      return feed;
     },
-    leave(tenant, topic, codec) {
+    leave(tenant, topic, feed) {
       const [audiences, key] = place(tenant, topic);
       const audience = audiences.get(key);
-      if (audience === undefined || audience[codec] === 0) {
-        throw new Error(`audience: nobody listens to ${key}`);
-      }
-      audience[codec] -= 1;
-      if (audience.messagepack + audience.json === 0) audiences.delete(key);
+      if (audience?.feeds.delete(feed) !== true) throw new Error(`audience: not in that of ${key}`);
+      if (audience.feeds.size === 0) audiences.delete(key);
     },
     ofVehicle: (key) => vehicles.get(key),
     ofFleet: (tenant) => fleets.get(tenant),
@@ -53,4 +60,8 @@ export function createAudiences(): Audiences {
       return vehicles.size + fleets.size;
     },
   };
+}
+
+function createAudience(): Audience {
+  return { feeds: new Set(), direct: { messagepack: 0, json: 0 }, positions: 0 };
 }

@@ -2,8 +2,9 @@
  * One connected subscriber: its requests and their answers.
  * Invariant: a snapshot is taken and the native topic joined in one turn, after what was gathered has been
  * published, so that nothing falls between snapshot and live and nothing comes twice.
- * Bound: `topicsPerConnectionMax` topics; snapshot frames stay under `publishBytesMax` each.
+ * Bound: `topicsPerConnectionMax` topics; what a client does not read is bounded by its feeds.
  */
+import type { Clock } from '../clock.ts';
 import { isTemporary, refusals, type CloseName, type RefusalName } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
@@ -12,19 +13,22 @@ import { decodeSubscriberFrame } from '../wire/decode.ts';
 import { encodeSubscriberReply, type Codec } from '../wire/encode.ts';
 import { parseJson } from '../wire/json.ts';
 import { parseMessagePack } from '../wire/messagepack.ts';
-import { encodePosition, livePosition, positionFrames, type Encoded } from '../wire/positions.ts';
-import { frameTypes, type LivePosition, type Plain, type SubscriberReply } from '../wire/types.ts';
+import {
+  frameTypes,
+  type Plain,
+  type PlainMap,
+  type SubscribeFrame,
+  type SubscriberReply,
+} from '../wire/types.ts';
 import { maySubscribe } from './access.ts';
 import type { Audiences } from './audience.ts';
+import { createFeed, type Feed, type FeedSocket } from './feed.ts';
 import type { Publisher } from './publisher.ts';
 import { innerTopic, parseTopic, topicText, type Topic } from './topics.ts';
 import type { Vehicles } from './vehicles.ts';
 
 /** What the gateway gives for one socket. */
-export interface SubscriberSocket {
-  send(message: Encoded): void;
-  join(inner: string): void;
-  leave(inner: string): void;
+export interface SubscriberSocket extends FeedSocket {
   close(name: CloseName, reason: string): void;
   /** The client sent a new token; verifying it takes time, so it answers by itself. */
   refresh(token: string): void;
@@ -40,6 +44,7 @@ export interface SubscriberOptions {
   readonly vehicles: Vehicles;
   /** Names this run of the engine: positions have no history that would outlive it. */
   readonly epoch: string;
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly bounds: Limits;
 }
@@ -48,17 +53,25 @@ export interface Subscriber {
   /** A message: binary for MessagePack, text for JSON; bytes are only read during the call. */
   receive(bytes: Uint8Array, isBinary: boolean): void;
   readonly topics: number;
+  /** The socket has room again. */
+  drained(): void;
+  /** A message was dropped because the client does not read. */
+  dropped(isPositions: boolean): void;
   /** The socket is gone: it leaves every topic. */
   gone(): void;
 }
 
-/** Positions in the answer to a subscribe; more follow in frames of their own. */
-const snapshotPositionsMax = 100;
+/** One subscription of this connection. */
+interface Joined {
+  readonly tenant: string;
+  readonly topic: Topic;
+  readonly feed: Feed;
+}
 
 export function createSubscriber(options: SubscriberOptions): Subscriber {
-  const { socket, codec, metrics, bounds } = options;
+  const { socket, codec, metrics, bounds, publisher } = options;
   /** What this connection listens to, by native topic. */
-  const joined = new Map<string, { readonly tenant: string; readonly topic: Topic }>();
+  const joined = new Map<string, Joined>();
   const decoder = new TextDecoder();
 
   function receive(bytes: Uint8Array, isBinary: boolean): void {
@@ -73,7 +86,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     }
     switch (frame.type) {
       case frameTypes.subscribe:
-        return subscribe(frame.request, frame.topic);
+        return subscribe(frame);
       case frameTypes.unsubscribe:
         return unsubscribe(frame.request, frame.topic);
       case frameTypes.call:
@@ -83,53 +96,62 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     }
   }
 
-  function subscribe(request: number, text: string): void {
+  function subscribe({ request, topic: text, options: asked }: SubscribeFrame): void {
     const topic = parseTopic(text);
     if ('refused' in topic) return refuse(request, topic.refused);
+    const minIntervalMs = readInterval(asked, bounds.subscriptionIntervalMaxMs);
+    if (minIntervalMs === null) return refuse(request, 'malformedFrame');
     const identity = options.identity();
     if (!maySubscribe(identity, topic)) return refuse(request, 'topicNotAllowed');
-    const inner = innerTopic(identity.tenant, topicText(topic), codec);
+    const { tenant } = identity;
+    const inner = innerTopic(tenant, topicText(topic), codec);
     if (joined.has(inner)) return refuse(request, 'alreadySubscribed');
     if (joined.size >= bounds.topicsPerConnectionMax) return refuse(request, 'tooManyTopics');
-    options.publisher.flush();
-    joined.set(inner, { tenant: identity.tenant, topic });
-    options.audiences.join(identity.tenant, topic, codec);
-    socket.join(inner);
-    sendSnapshot(request, topic, snapshotOf(identity.tenant, topic));
+    publisher.flush();
+    const feed = openFeed(tenant, topic, inner, minIntervalMs);
+    joined.set(inner, { tenant, topic, feed });
+    if (minIntervalMs > 0) publisher.paced.add(feed);
+    const snapshot = feed.begin();
+    const { epoch } = options;
+    succeed(request, { epoch, offset: 0, wasRecovering: false, recovered: false, snapshot });
+    feed.catchUp(options.clock.monotonicMs(), publisher.lastTick);
   }
 
-  function sendSnapshot(request: number, topic: Topic, snapshot: readonly LivePosition[]): void {
-    succeed(request, {
-      epoch: options.epoch,
-      offset: 0,
-      wasRecovering: false,
-      recovered: false,
-      snapshot: snapshot.slice(0, snapshotPositionsMax),
-    });
-    const rest = snapshot.slice(snapshotPositionsMax).map((at) => encodePosition(at, codec));
-    const frames = positionFrames(topicText(topic), rest, codec, bounds.publishBytesMax);
-    for (const frame of frames) socket.send(frame);
-  }
-
-  function snapshotOf(tenant: string, topic: Topic): readonly LivePosition[] {
+  function openFeed(tenant: string, topic: Topic, inner: string, minIntervalMs: number): Feed {
     const { vehicles } = options;
-    if (topic.kind === 'fleet') {
-      return [...vehicles.ofTenant(tenant)].map(({ id, last }) => livePosition(id, last, 1));
-    }
-    const vehicle = vehicles.find(tenant, topic.vehicleId);
-    const hasPosition = vehicle !== null && vehicle.last.timeMs >= 0;
-    return hasPosition ? [livePosition(vehicle.id, vehicle.last, 1)] : [];
+    return options.audiences.join(tenant, topic, (audience) =>
+      createFeed({
+        socket,
+        codec,
+        text: topicText(topic),
+        inner,
+        audience,
+        vehicles: () =>
+          topic.kind === 'fleet'
+            ? vehicles.ofTenant(tenant)
+            : [vehicles.find(tenant, topic.vehicleId)].filter((vehicle) => vehicle !== null),
+        minIntervalMs,
+        metrics,
+        bounds,
+      }),
+    );
   }
 
   function unsubscribe(request: number, text: string): void {
     const topic = parseTopic(text);
     if ('refused' in topic) return refuse(request, topic.refused);
-    const { tenant } = options.identity();
-    const inner = innerTopic(tenant, topicText(topic), codec);
-    if (!joined.delete(inner)) return refuse(request, 'notSubscribed');
-    options.audiences.leave(tenant, topic, codec);
-    socket.leave(inner);
+    const inner = innerTopic(options.identity().tenant, topicText(topic), codec);
+    const subscription = joined.get(inner);
+    if (subscription === undefined) return refuse(request, 'notSubscribed');
+    joined.delete(inner);
+    leave(subscription);
     succeed(request, null);
+  }
+
+  function leave({ tenant, topic, feed }: Joined): void {
+    feed.end();
+    publisher.paced.delete(feed);
+    options.audiences.leave(tenant, topic, feed);
   }
 
   function succeed(request: number, result: Plain): void {
@@ -159,11 +181,26 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     get topics() {
       return joined.size;
     },
+    drained() {
+      publisher.flush();
+      const nowMs = options.clock.monotonicMs();
+      for (const { feed } of joined.values()) feed.catchUp(nowMs, publisher.lastTick);
+    },
+    dropped(isPositions) {
+      if (!isPositions) return socket.close('slow', 'too much is waiting to be read');
+      const nowMs = options.clock.monotonicMs();
+      for (const { feed } of joined.values()) feed.lost(publisher.lastTick, nowMs);
+    },
     gone() {
-      for (const { tenant, topic } of joined.values()) {
-        options.audiences.leave(tenant, topic, codec);
-      }
+      for (const subscription of joined.values()) leave(subscription);
       joined.clear();
     },
   };
+}
+
+/** `minIntervalMs` of a subscribe's options, 0 where there is none; `null` where it makes no sense. */
+function readInterval(asked: PlainMap | null, intervalMaxMs: number): number | null {
+  const interval = asked?.['minIntervalMs'] ?? 0;
+  const isInterval = Number.isSafeInteger(interval) && Number(interval) >= 0;
+  return isInterval && Number(interval) <= intervalMaxMs ? Number(interval) : null;
 }

@@ -19,6 +19,8 @@ export interface Vehicle {
   isDirty: boolean;
   /** Fixes that the next fleet frame stands for; 0 where it has none of this vehicle. */
   fixesInTick: number;
+  /** The publisher's tick in which it moved last; -1 where it has not moved in this run. */
+  movedTick: number;
 }
 
 /** `timeMs` of a vehicle that has no live fix yet. */
@@ -116,6 +118,7 @@ function createVehicle(tenant: string, id: string, isTracked: boolean): Vehicle 
     receivedAtMs: neverMs,
     isDirty: false,
     fixesInTick: 0,
+    movedTick: -1,
   };
 }
 

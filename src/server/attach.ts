@@ -53,6 +53,9 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
         if (isBinary) pipeline.receive(device, bytes);
         else pipeline.refuseText(device);
       },
+      drained: () => undefined,
+      // Acks are small: a device that lets so many wait reads nothing any more.
+      dropped: () => peer.close('slow', 'too much is waiting to be read'),
       gone: () => device.gone(),
     };
   }
@@ -73,6 +76,7 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
       audiences: options.audiences,
       vehicles: options.vehicles,
       epoch,
+      clock,
       metrics,
       bounds,
     });

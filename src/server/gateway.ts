@@ -10,7 +10,7 @@ import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { subprotocols, tokenSubprotocolPrefix, type Codec } from '../wire/encode.ts';
-import type { Encoded } from '../wire/positions.ts';
+import { isPositionFrame, type Encoded } from '../wire/positions.ts';
 import type { Verdict, Verify } from './auth.ts';
 import {
   closeOfRefusal,
@@ -86,10 +86,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         if (peer === null) refuse(ws, 'beforeHello');
         else peer.receive(new Uint8Array(message), isBinary);
       },
-      dropped: (ws) => {
+      drain: (ws) => ws.getUserData().peer?.drained(),
+      dropped: (ws, message) => {
         metrics.counters.messagesDropped += 1;
+        const isPositions = isPositionFrame(new Uint8Array(message));
         // Not from inside the send that was dropped: its caller still holds the socket.
-        setImmediate(() => ws.getUserData().peer?.close('slow', 'too much is waiting to be read'));
+        setImmediate(() => ws.getUserData().peer?.dropped(isPositions));
       },
       close: (ws) => {
         const data = ws.getUserData();
@@ -152,6 +154,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         send: (message) => void ws.send(message, typeof message !== 'string'),
         join: (inner) => void ws.subscribe(inner),
         leave: (inner) => void ws.unsubscribe(inner),
+        bufferedBytes: () => ws.getBufferedAmount(),
         end: (code, reason) => ws.end(code, reason),
       },
     });

@@ -19,6 +19,8 @@ export interface RawSocket {
   send(message: Encoded): void;
   join(inner: string): void;
   leave(inner: string): void;
+  /** Bytes that the client has not read yet. */
+  bufferedBytes(): number;
   /** Sends a close frame; the socket is gone when it returns. */
   end(code: number, reason: string): void;
 }
@@ -26,6 +28,10 @@ export interface RawSocket {
 /** The stage behind a peer: a device's session or a subscriber. */
 export interface Handler {
   receive(bytes: Uint8Array, isBinary: boolean): void;
+  /** The socket has room again. */
+  drained(): void;
+  /** A message was dropped because the client does not read. */
+  dropped(isPositions: boolean): void;
   gone(): void;
 }
 
@@ -37,9 +43,12 @@ export interface Peer {
   send(message: Encoded): void;
   join(inner: string): void;
   leave(inner: string): void;
+  bufferedBytes(): number;
   close(name: CloseName, reason: string): void;
   refresh(token: string): void;
   receive(bytes: Uint8Array, isBinary: boolean): void;
+  drained(): void;
+  dropped(isPositions: boolean): void;
   /** The socket is gone, for whatever reason. */
   gone(): void;
 }
@@ -121,13 +130,24 @@ export function createPeer(options: PeerOptions): Peer {
     send(message) {
       if (isOpen) socket.send(message);
     },
-    join: (inner) => socket.join(inner),
-    leave: (inner) => socket.leave(inner),
+    join(inner) {
+      if (isOpen) socket.join(inner);
+    },
+    leave(inner) {
+      if (isOpen) socket.leave(inner);
+    },
+    bufferedBytes: () => (isOpen ? socket.bufferedBytes() : 0),
     close,
     refresh(token) {
       refresh(token).catch(() => close('insufficientState', 'the token could not be verified'));
     },
     receive: (bytes, isBinary) => handler.receive(bytes, isBinary),
+    drained() {
+      if (isOpen) handler.drained();
+    },
+    dropped(isPositions) {
+      if (isOpen) handler.dropped(isPositions);
+    },
     gone() {
       isOpen = false;
       handler.gone();

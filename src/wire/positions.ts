@@ -33,14 +33,20 @@ export function encodePosition(position: LivePosition, codec: Codec): Encoded {
   return codec === 'json' ? toJson(position) : toMessagePack(position);
 }
 
+export interface PositionFrame {
+  readonly message: Encoded;
+  /** How many positions are in it. */
+  readonly positions: number;
+}
+
 /** `[52, topic, positions]` in as few frames of at most about `bytesMax` as they take. */
 export function positionFrames(
   topic: string,
   positions: readonly Encoded[],
   codec: Codec,
   bytesMax: number,
-): Encoded[] {
-  const frames: Encoded[] = [];
+): PositionFrame[] {
+  const frames: PositionFrame[] = [];
   for (let start = 0; start < positions.length;) {
     let end = start;
     let length = 0;
@@ -48,7 +54,8 @@ export function positionFrames(
       length += (positions[end] as Encoded).length;
       end += 1;
     } while (end < positions.length && length + (positions[end] as Encoded).length <= bytesMax);
-    frames.push(frameOf(topic, positions.slice(start, end), codec));
+    const message = frameOf(topic, positions.slice(start, end), codec);
+    frames.push({ message, positions: end - start });
     start = end;
   }
   return frames;
@@ -76,4 +83,11 @@ function frameOf(topic: string, positions: readonly Encoded[], codec: Codec): En
     at += part.length;
   }
   return frame;
+}
+
+/** True where `message` is a frame of positions, by its first bytes. */
+export function isPositionFrame(message: Uint8Array): boolean {
+  // MessagePack: fixarray of 3 and the type; JSON: `[52,`.
+  if (message[0] === 0x93) return message[1] === frameTypes.livePositions;
+  return message[0] === 0x5b && message[1] === 0x35 && message[2] === 0x32 && message[3] === 0x2c;
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createAudiences } from '../../src/live/audience.ts';
+import type { Feed } from '../../src/live/feed.ts';
 import { innerTopic, parseTopic, topicText, type Topic } from '../../src/live/topics.ts';
 
 describe('topics', () => {
@@ -36,28 +37,28 @@ describe('topics', () => {
 });
 
 describe('audiences', () => {
-  it('count joins and leaves like a multiset, and forget what nobody listens to', () => {
+  it('hold feeds by tenant and topic, and forget what nobody listens to', () => {
     const topics: Topic[] = [{ kind: 'fleet' }, { kind: 'vehicle', vehicleId: 'a' }];
     const join = fc.record({
       tenant: fc.constantFrom('default', 'acme'),
       topic: fc.constantFrom(...topics),
-      codec: fc.constantFrom('messagepack' as const, 'json' as const),
     });
     fc.assert(
       fc.property(fc.array(join, { maxLength: 30 }), (joins) => {
         const audiences = createAudiences();
-        for (const { tenant, topic, codec } of joins) audiences.join(tenant, topic, codec);
-        const count = (tenant: string, kind: Topic['kind'], codec: string): number =>
-          joins.filter((j) => j.tenant === tenant && j.topic.kind === kind && j.codec === codec)
-            .length;
-        expect(audiences.ofFleet('acme')?.json ?? 0).toBe(count('acme', 'fleet', 'json'));
-        expect(audiences.ofVehicle('acme/a')?.json ?? 0).toBe(count('acme', 'vehicle', 'json'));
-        expect(audiences.ofVehicle('a')?.messagepack ?? 0).toBe(
-          count('default', 'vehicle', 'messagepack'),
+        const feeds = joins.map(({ tenant, topic }) =>
+          audiences.join(tenant, topic, () => ({}) as Feed),
         );
-        for (const { tenant, topic, codec } of joins) audiences.leave(tenant, topic, codec);
+        const count = (tenant: string, kind: Topic['kind']): number =>
+          joins.filter((j) => j.tenant === tenant && j.topic.kind === kind).length;
+        expect(audiences.ofFleet('acme')?.feeds.size ?? 0).toBe(count('acme', 'fleet'));
+        expect(audiences.ofVehicle('acme/a')?.feeds.size ?? 0).toBe(count('acme', 'vehicle'));
+        expect(audiences.ofVehicle('a')?.feeds.size ?? 0).toBe(count('default', 'vehicle'));
+        for (const [index, { tenant, topic }] of joins.entries()) {
+          audiences.leave(tenant, topic, feeds[index] as Feed);
+        }
         expect(audiences.topics).toBe(0);
-        expect(() => audiences.leave('acme', { kind: 'fleet' }, 'json')).toThrow('nobody listens');
+        expect(() => audiences.leave('acme', { kind: 'fleet' }, {} as Feed)).toThrow('not in that');
       }),
     );
   });

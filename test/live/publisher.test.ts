@@ -1,118 +1,67 @@
-/** Ticks: what is gathered, for whom, and in which form. Time is a manual clock, sockets are a list. */
+/** Ticks: what is gathered, for whom, and in which form. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/limits.ts';
-import { createAudiences, type Audiences } from '../../src/live/audience.ts';
-import { createPublisher, type Publisher } from '../../src/live/publisher.ts';
-import { createVehicles, emptyFix, type Vehicles } from '../../src/live/vehicles.ts';
-import { createMetrics, type Metrics } from '../../src/metrics.ts';
-import { parseJson } from '../../src/wire/json.ts';
-import { parseMessagePack } from '../../src/wire/messagepack.ts';
-import { createManualClock, type ManualClock } from '../support/clock.ts';
+import type { Topic } from '../../src/live/topics.ts';
+import { createStage, positionOf, type Stage } from './stage.ts';
 
-interface Published {
-  readonly inner: string;
-  readonly frame: unknown;
-  readonly bytes: number;
-}
-
-let clock: ManualClock;
-let audiences: Audiences;
-let vehicles: Vehicles;
-let metrics: Metrics;
-let publisher: Publisher;
-let published: Published[];
+const fleet: Topic = { kind: 'fleet' };
+const vehicleA: Topic = { kind: 'vehicle', vehicleId: 'a' };
+let stage: Stage;
 
 beforeEach(() => {
-  clock = createManualClock();
-  audiences = createAudiences();
-  vehicles = createVehicles(10_000);
-  metrics = createMetrics();
-  published = [];
-  publisher = createPublisher({
-    publish(inner, frame) {
-      const parsed = typeof frame === 'string' ? parseJson(frame) : parseMessagePack(frame);
-      published.push({
-        inner,
-        frame: 'value' in parsed ? parsed.value : parsed,
-        bytes: frame.length,
-      });
-    },
-    audiences,
-    clock,
-    metrics,
-    bounds: limits,
-  });
+  stage = createStage();
 });
-
-function move(id: string, timeMs: number, tenant = 'default'): void {
-  const vehicle = vehicles.open(tenant, id);
-  vehicles.move(vehicle, { ...emptyFix(timeMs), latE7: timeMs }, timeMs);
-  publisher.add(vehicle);
-}
-
-const position = (id: string, timeMs: number, count: number): unknown[] => [
-  ...[id, timeMs, timeMs, 0],
-  ...[null, null, null, null, null, null],
-  ...[0, count],
-];
 
 describe('publisher', () => {
   it('does nothing for topics that nobody listens to', () => {
-    move('a', 1);
-    expect(clock.timers).toBe(0);
-    clock.advance(1_000);
-    expect(published).toEqual([]);
+    stage.move('a', 1);
+    expect(stage.clock.timers).toBe(0);
   });
 
   it('carries every fix on the vehicle topic and the newest with its count on fleet', () => {
-    audiences.join('default', { kind: 'vehicle', vehicleId: 'a' }, 'messagepack');
-    audiences.join('default', { kind: 'fleet' }, 'json');
-    move('a', 1);
-    move('b', 2);
-    move('a', 3);
-    expect(published).toEqual([]);
-    clock.advance(limits.tickMs);
-    expect(published.map(({ inner, frame }) => [inner, frame])).toEqual([
-      ['default/vehicle:a', [52, 'vehicle:a', [position('a', 1, 1), position('a', 3, 1)]]],
-      ['default/fleet#json', [52, 'fleet', [position('a', 3, 2), position('b', 2, 1)]]],
+    const one = stage.listen(vehicleA, 'messagepack');
+    const all = stage.listen(fleet, 'json');
+    stage.move('a', 1);
+    stage.move('b', 2);
+    stage.move('a', 3);
+    expect([one.received, all.received]).toEqual([[], []]);
+    stage.clock.advance(limits.tickMs);
+    expect(one.received).toEqual([
+      [52, 'vehicle:a', [positionOf('a', 1, 1), positionOf('a', 3, 1)]],
     ]);
-    expect(metrics.counters).toMatchObject({ positionsPublished: 4, positionsCoalesced: 1 });
-    expect(clock.timers).toBe(0);
+    expect(all.received).toEqual([[52, 'fleet', [positionOf('a', 3, 2), positionOf('b', 2, 1)]]]);
+    expect(stage.metrics.counters).toMatchObject({ positionsPublished: 4, positionsCoalesced: 1 });
+    expect(stage.clock.timers).toBe(0);
   });
 
   it('keeps tenants apart', () => {
-    audiences.join('acme', { kind: 'fleet' }, 'messagepack');
-    move('a', 1);
-    move('a', 2, 'acme');
-    clock.advance(limits.tickMs);
-    expect(published).toHaveLength(1);
-    expect(published[0]).toMatchObject({
-      inner: 'acme/fleet',
-      frame: [52, 'fleet', [position('a', 2, 1)]],
-    });
+    const acme = stage.listen(fleet, 'messagepack', { tenant: 'acme' });
+    stage.move('a', 1);
+    stage.move('a', 2, 'acme');
+    stage.clock.advance(limits.tickMs);
+    expect(acme.received).toEqual([[52, 'fleet', [positionOf('a', 2, 1)]]]);
   });
 
   it('cuts frames below publishBytesMax', () => {
-    audiences.join('default', { kind: 'fleet' }, 'messagepack');
-    for (let index = 0; index < 2_000; index++) move(`vehicle-${index}`, 1_700_000_000_000 + index);
-    clock.advance(limits.tickMs);
-    expect(published.length).toBeGreaterThan(2);
-    expect(Math.max(...published.map(({ bytes }) => bytes))).toBeLessThan(16 * 1024);
-    const seen = published.flatMap(({ frame }) => (frame as [number, string, unknown[][]])[2]);
-    expect(seen.map(([id]) => id)).toEqual(
-      Array.from({ length: 2_000 }, (_, index) => `vehicle-${index}`),
-    );
+    const all = stage.listen(fleet, 'messagepack');
+    for (let index = 0; index < 2_000; index++) stage.move(`v-${index}`, 1_700_000_000_000 + index);
+    stage.clock.advance(limits.tickMs);
+    expect(all.received.length).toBeGreaterThan(2);
+    expect(all.longest).toBeLessThan(16 * 1024);
+    const seen = all.received.flatMap((frame) => frame[2] as unknown[][]);
+    expect(seen.map(([id]) => id)).toEqual(Array.from({ length: 2_000 }, (_, i) => `v-${i}`));
   });
 
   it('starts the counts of the next tick afresh, also when the last listener has left', () => {
-    audiences.join('default', { kind: 'fleet' }, 'messagepack');
-    move('a', 1);
-    audiences.leave('default', { kind: 'fleet' }, 'messagepack');
-    clock.advance(limits.tickMs);
-    expect(published).toEqual([]);
-    audiences.join('default', { kind: 'fleet' }, 'messagepack');
-    move('a', 2);
-    clock.advance(limits.tickMs);
-    expect(published[0]?.frame).toEqual([52, 'fleet', [position('a', 2, 1)]]);
+    const gone = stage.listen(fleet, 'messagepack');
+    stage.move('a', 1);
+    gone.leave();
+    stage.clock.advance(limits.tickMs);
+    const all = stage.listen(fleet, 'messagepack');
+    expect(all.snapshot).toEqual([positionOf('a', 1, 1)]);
+    stage.move('a', 2);
+    stage.clock.advance(limits.tickMs);
+    expect(all.received).toEqual([[52, 'fleet', [positionOf('a', 2, 1)]]]);
+    expect(gone.received).toEqual([]);
   });
 });

@@ -1,11 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeSubscriberReply } from '../../src/wire/encode.ts';
 import { parseJson } from '../../src/wire/json.ts';
 import { parseMessagePack } from '../../src/wire/messagepack.ts';
-import { encodePosition, livePosition, positionFrames } from '../../src/wire/positions.ts';
+import {
+  encodePosition,
+  isPositionFrame,
+  livePosition,
+  positionFrames,
+} from '../../src/wire/positions.ts';
 import { readSubscriberReply } from '../../src/wire/reply.ts';
 import { frameTypes } from '../../src/wire/types.ts';
-import { livePositionFrame, validFix } from './frames.ts';
+import { livePositionFrame, subscriberReply, validFix } from './frames.ts';
 
 describe.each(['messagepack', 'json'] as const)('position frames in %s', (codec) => {
   const read = (frame: Uint8Array | string) =>
@@ -20,18 +26,32 @@ describe.each(['messagepack', 'json'] as const)('position frames in %s', (codec)
           const encoded = positions.map((position) => encodePosition(position, codec));
           const longest = Math.max(0, ...encoded.map((position) => position.length));
           const frames = positionFrames('fleet', encoded, codec, bytesMax);
-          const replies = frames.map(read);
+          const replies = frames.map(({ message }) => read(message));
           const seen = replies.flatMap((reply) =>
             reply?.type === frameTypes.livePositions ? reply.positions : [],
           );
           expect(seen).toEqual(positions);
           expect(replies.every((reply) => reply !== null)).toBe(true);
           const overhead = 2 * positions.length + 32;
-          for (const frame of frames) {
-            expect(frame.length).toBeLessThanOrEqual(Math.max(bytesMax, longest) + overhead);
+          expect(frames.reduce((sum, frame) => sum + frame.positions, 0)).toBe(positions.length);
+          for (const { message } of frames) {
+            expect(message.length).toBeLessThanOrEqual(Math.max(bytesMax, longest) + overhead);
           }
         },
       ),
+    );
+  });
+
+  it('are known by their first bytes, and nothing else is', () => {
+    fc.assert(
+      fc.property(livePositionFrame, subscriberReply, (position, reply) => {
+        const bytes = (message: Uint8Array | string): Uint8Array =>
+          typeof message === 'string' ? new TextEncoder().encode(message) : message;
+        const [frame] = positionFrames('fleet', [encodePosition(position, codec)], codec, 1);
+        expect(isPositionFrame(bytes(frame?.message ?? ''))).toBe(true);
+        const other = bytes(encodeSubscriberReply(reply, codec));
+        expect(isPositionFrame(other)).toBe(reply.type === frameTypes.livePositions);
+      }),
     );
   });
 
@@ -44,7 +64,7 @@ describe.each(['messagepack', 'json'] as const)('position frames in %s', (codec)
           codec,
           15_000,
         );
-        expect(read(frame ?? '')).toEqual({
+        expect(read(frame?.message ?? '')).toEqual({
           type: frameTypes.livePositions,
           topic: 'vehicle:a',
           positions: [
