@@ -31,6 +31,7 @@ export const refusals = {
   tooManyInFlight: { code: 115, message: 'more unacknowledged frames than the hello allows' },
   journalFull: { code: 116, message: 'the journal cannot take more; resend after reconnecting' },
   notJson: { code: 117, message: 'the frame is not JSON text' },
+  newerConnection: { code: 119, message: 'a newer connection of this device took over' },
   beforeHello: { code: 118, message: 'a client waits for the hello before it sends' },
 
   fixMalformed: { code: 201, message: 'a fix is an array of 3 to 9 elements' },
@@ -58,6 +59,7 @@ export const refusals = {
   alreadySubscribed: { code: 306, message: 'this connection is subscribed to the topic already' },
   notSubscribed: { code: 307, message: 'this connection is not subscribed to the topic' },
   unknownMethod: { code: 308, message: 'there is no such method' },
+  tooManyRequests: { code: 309, message: 'more requests a second than one connection may send' },
 
   tokenMissing: { code: 401, message: 'no token: send Authorization: Bearer, or bearer.<jwt>' },
   tokenMalformed: { code: 402, message: 'the token is not a JWT that can be read' },

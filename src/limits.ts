@@ -35,6 +35,9 @@ export const limits = {
   /** Seconds without a byte after which a connection is closed; uWebSockets.js pings before that. */
   idleTimeoutS: 120,
   topicsPerConnectionMax: 100,
+  /** Requests of one subscriber: a dashboard that opens asks for many topics at once, then for few. */
+  requestsPerSecondMax: 50,
+  requestsBurstMax: 200,
   /** The token in the upgrade request; a JWT with a few hundred vehicle ids fits. */
   tokenBytesMax: 8 * 1024,
   /** A token's vehicle ids and prefixes. */
@@ -242,6 +245,10 @@ export function checkLimits(bounds: Limits): void {
       bounds.eventBytesMax <= bounds.channelBytesMax &&
         bounds.channelBytesMax <= bounds.channelsBytesMax,
       'channelsBytesMax must hold one topic (channelBytesMax), and that one event (eventBytesMax)',
+    ],
+    [
+      bounds.topicsPerConnectionMax <= bounds.requestsBurstMax,
+      'requestsBurstMax must let a client subscribe to all its topics (topicsPerConnectionMax)',
     ],
     [bounds.tickMs > 0 && bounds.batchAgeMaxMs > 0, 'tickMs and batchAgeMaxMs must be positive'],
   ];

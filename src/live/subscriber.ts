@@ -22,6 +22,7 @@ import {
 } from '../wire/types.ts';
 import { maySubscribe } from './access.ts';
 import type { Audiences } from './audience.ts';
+import { createBucket } from './bucket.ts';
 import { createFeed, type Feed, type FeedSocket } from './feed.ts';
 import type { Publisher } from './publisher.ts';
 import { innerTopic, parseTopic, topicText, type Topic } from './topics.ts';
@@ -73,9 +74,18 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   /** What this connection listens to, by native topic. */
   const joined = new Map<string, Joined>();
   const decoder = new TextDecoder();
+  const requests = createBucket(
+    bounds.requestsPerSecondMax,
+    bounds.requestsBurstMax,
+    options.clock.monotonicMs(),
+  );
 
   function receive(bytes: Uint8Array, isBinary: boolean): void {
     metrics.counters.requestsReceived += 1;
+    if (!requests.take(options.clock.monotonicMs())) {
+      metrics.refused.tooManyRequests += 1;
+      return socket.close('tooManyRequests', refusals.tooManyRequests.message);
+    }
     const parsed =
       codec === 'json' && !isBinary ? parseJson(decoder.decode(bytes)) : parseMessagePack(bytes);
     const frame = decodeSubscriberFrame(parsed, bounds);

@@ -1,11 +1,13 @@
 /**
  * What stands behind a new connection: it is greeted, then its messages go to its plane's stage.
- * Invariant: the hello is the first frame of every connection.
+ * Invariant: the hello is the first frame of every connection; a device has one connection, the newest.
  * Bound: one handler a connection, gone when its socket is.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import { refusals } from '../errors.ts';
+import { vehicleKey } from '../identity.ts';
 import type { Pipeline } from '../ingest/pipeline.ts';
 import type { Audiences } from '../live/audience.ts';
 import type { Publisher } from '../live/publisher.ts';
@@ -35,8 +37,23 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
   const { clock, metrics, pipeline } = options;
   const { bounds, ack } = options.config;
   const epoch = randomUUID();
+  /** The connection of each device, by tenant and subject. */
+  const current = new Map<string, Peer>();
+
+  // The older connection is most often one that the network has lost and nobody has noticed.
+  function replaceOlder(peer: Peer): string {
+    const key = vehicleKey(peer.identity.tenant, peer.identity.subject);
+    const older = current.get(key);
+    current.set(key, peer);
+    if (older !== undefined) {
+      metrics.refused.newerConnection += 1;
+      older.close('duplicateSession', refusals.newerConnection.message);
+    }
+    return key;
+  }
 
   function attachDevice(peer: Peer): Handler {
+    const key = peer.identity.role === 'device' ? replaceOlder(peer) : null;
     const device = pipeline.open(peer.identity, peer);
     const session: DeviceSession = {
       protocol: 1,
@@ -56,7 +73,10 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
       drained: () => undefined,
       // Acks are small: a device that lets so many wait reads nothing any more.
       dropped: () => peer.close('slow', 'too much is waiting to be read'),
-      gone: () => device.gone(),
+      gone() {
+        device.gone();
+        if (key !== null && current.get(key) === peer) current.delete(key);
+      },
     };
   }
 

@@ -124,6 +124,20 @@ describe('a bad fix refuses itself by index and its neighbours go on', () => {
 });
 
 describe('bounds of a connection', () => {
+  it('a newer connection of the same device takes over, and the older is told not to return', async () => {
+    await witness.counted('newerConnection', async () => {
+      const older = await witness.ingest('veh-twice');
+      const newer = await witness.ingest('veh-twice');
+      expect(await older.closed).toEqual({
+        code: closeCodes.duplicateSession,
+        reason: refusals.newerConnection.message,
+      });
+      newer.send([1, 1, Date.now(), [good]]);
+      expect((await newer.nextOf(17))[1]).toBe(1);
+      await newer.close();
+    });
+  });
+
   it('an oversize frame ends it with 1006, as uWebSockets.js cannot send a code', async () => {
     const socket = await witness.ingest('veh-large');
     socket.sendRaw(new Uint8Array(limits.frameBytesMax + 1));

@@ -59,6 +59,26 @@ describe('requests of subscribers', () => {
     });
   });
 
+  it('a flood', async () => {
+    await witness.counted('tooManyRequests', async () => {
+      const socket = await witness.live();
+      for (let i = 1; i <= limits.requestsBurstMax + 100; i++) socket.send([33, i, 'fleet']);
+      expect((await socket.closed).code).toBe(closeCodes.tooManyRequests);
+    });
+  });
+
+  it.each([-1, 1.5, 'soon', limits.subscriptionIntervalMaxMs + 1])(
+    'a minIntervalMs of %s',
+    async (minIntervalMs) => {
+      await witness.counted('malformedFrame', async () => {
+        const socket = await witness.live();
+        socket.send([32, 1, 'fleet', { minIntervalMs }]);
+        expect((await socket.nextOf(50))[2]).toBe(refusals.malformedFrame.code);
+        await socket.close();
+      });
+    },
+  );
+
   it.each<[string, string, Uint8Array | string, RefusalName]>([
     ['no MessagePack', 'fleetwire.v1', Uint8Array.from([0xc1]), 'notAFrame'],
     ['no JSON', 'fleetwire.v1.json', '{', 'notJson'],
