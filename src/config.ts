@@ -155,8 +155,8 @@ const schema = z.object({
     'must be 32 bytes or more, as HS256 asks for',
   ),
   jwksUrl: optionalText.refine(
-    (url) => url === null || /^https?:\/\//.test(url),
-    'must start with https:// or http://',
+    (url) => url === null || (/^https?:\/\//.test(url) && URL.canParse(url)),
+    'must be an https:// or http:// URL',
   ),
   jwtIssuer: text,
   jwtAudience: text,

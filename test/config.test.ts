@@ -28,6 +28,7 @@ describe('readConfig', () => {
     ['FLEETWIRE_ACK', 'never'],
     ['FLEETWIRE_JWT_SECRET', 'short'],
     ['FLEETWIRE_JWKS_URL', 'file:///keys'],
+    ['FLEETWIRE_JWKS_URL', 'http://['],
     ['DATABASE_URL', 'mysql://db'],
     ['FLEETWIRE_TICK_MS', '0'],
     ['FLEETWIRE_CHUNK_DAYS', '0'],

@@ -15,6 +15,8 @@ import { createSession, type Session } from './session.ts';
 
 /** What the gateway gives for one socket. */
 export interface Connection {
+  /** Who it is now; a refreshed token replaces it. */
+  readonly identity: Identity;
   send(bytes: Uint8Array): void;
   close(name: CloseName, reason: string): void;
   /** The client sent a new token; verifying it takes time, so it answers by itself. */
@@ -22,6 +24,7 @@ export interface Connection {
 }
 
 export interface Device {
+  readonly identity: Identity;
   readonly session: Session;
   readonly connection: Connection;
   readonly isClosed: boolean;
@@ -40,7 +43,6 @@ export interface Device {
 }
 
 export interface DeviceOptions {
-  readonly identity: Identity;
   readonly connection: Connection;
   readonly vehicles: Vehicles;
   readonly metrics: Metrics;
@@ -50,8 +52,7 @@ export interface DeviceOptions {
 
 export function createDevice(options: DeviceOptions): Device {
   const { connection, vehicles, metrics, bounds } = options;
-  const { identity } = options;
-  const session = createSession(identity, {
+  const session = createSession({
     framesInFlightMax: bounds.framesInFlightMax,
     ackFirst: options.ackFirst,
   });
@@ -68,6 +69,9 @@ export function createDevice(options: DeviceOptions): Device {
   }
 
   return {
+    get identity() {
+      return connection.identity;
+    },
     session,
     connection,
     get isClosed() {
@@ -76,8 +80,9 @@ export function createDevice(options: DeviceOptions): Device {
     isAwaitingJournal: false,
     isAwaitingStore: false,
     vehicle(id) {
-      if (lastVehicle === null || lastVehicle.id !== id) {
-        lastVehicle = vehicles.open(identity.tenant, id);
+      // An untracked one may be tracked by another connection meanwhile, as another object.
+      if (lastVehicle?.id !== id || !lastVehicle.isTracked) {
+        lastVehicle = vehicles.open(connection.identity.tenant, id);
       }
       return lastVehicle;
     },

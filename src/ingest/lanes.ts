@@ -13,8 +13,17 @@ export type LaneBounds = Pick<Limits, 'futureToleranceMs' | 'liveAgeMaxMs'>;
 /** `repeated` and `conflicting` are dropped: the vehicle has a fix at this time already. */
 export type Lane = 'live' | 'backfill' | 'repeated' | 'conflicting';
 
-/** The lane of `fix`; sets its `flags` on the way. `last` is the vehicle's last known fix. */
-export function chooseLane(fix: Fix, last: Fix, nowMs: number, bounds: LaneBounds): Lane {
+/**
+ * The lane of `fix`; sets its `flags` on the way. `last` is the vehicle's last known fix; `isLastKept` says
+ * that the journal has had it, without which a repeat of it must not be dropped.
+ */
+export function chooseLane(
+  fix: Fix,
+  last: Fix,
+  isLastKept: boolean,
+  nowMs: number,
+  bounds: LaneBounds,
+): Lane {
   if (fix.timeMs > nowMs + bounds.futureToleranceMs) {
     fix.flags = fixFlags.clockSkew | fixFlags.backfill;
     return 'backfill';
@@ -23,7 +32,9 @@ export function chooseLane(fix: Fix, last: Fix, nowMs: number, bounds: LaneBound
     fix.flags = fix.timeMs < nowMs - bounds.liveAgeMaxMs ? fixFlags.late : 0;
     return 'live';
   }
-  if (fix.timeMs === last.timeMs) return isSame(fix, last) ? 'repeated' : 'conflicting';
+  if (fix.timeMs === last.timeMs && isLastKept) {
+    return isSame(fix, last) ? 'repeated' : 'conflicting';
+  }
   fix.flags = fixFlags.backfill;
   return 'backfill';
 }

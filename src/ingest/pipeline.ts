@@ -11,7 +11,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { refusals, type RefusalName } from '../errors.ts';
-import { isVehicleId, speaksFor, type Identity } from '../identity.ts';
+import { isVehicleId, speaksFor } from '../identity.ts';
 import type { Journal, JournalRecord } from '../journal/journal.ts';
 import { rowBytesMax, type Limits } from '../limits.ts';
 import { emptyFix, type Vehicle, type Vehicles } from '../live/vehicles.ts';
@@ -40,7 +40,7 @@ export interface PipelineOptions {
 
 export interface Pipeline {
   /** A device has connected. */
-  open(identity: Identity, connection: Connection): Device;
+  open(connection: Connection): Device;
   /** A binary message of a device; the bytes are only read during the call. */
   receive(device: Device, bytes: Uint8Array): void;
   /** A text message of a device: the plane is binary. */
@@ -56,7 +56,7 @@ export function restoreRecord(vehicles: Vehicles, record: JournalRecord): void {
   if (record.kind !== recordKinds.live) return;
   for (let at = 0; at < record.payload.length;) {
     const row = decodeRow(record.payload, at);
-    vehicles.restore(row.vehicleKey, row.fix, row.receivedAtMs);
+    vehicles.restore(row.vehicleKey, row.fix, row.receivedAtMs, 'journal');
     at = row.end;
   }
 }
@@ -71,6 +71,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     backfill: createRows(rowsBytesMax),
   };
   const fix = emptyFix(0);
+  let storedPosition = journal.committed;
   let awaitingJournal: Device[] = [];
   let awaitingStore: Device[] = [];
 
@@ -124,9 +125,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function takePositions(device: Device, frame: PositionsFrame): void {
     if (journal.isFull) return shed(device);
     if (journal.isNearlyFull) device.slowDown(clock.monotonicMs());
-    const vehicleId = frame.vehicle ?? device.session.identity.subject;
+    const vehicleId = frame.vehicle ?? device.identity.subject;
     if (!isVehicleId(vehicleId)) return consume(device, frame.seq, 'badVehicleId');
-    if (!speaksFor(device.session.identity, vehicleId)) {
+    if (!speaksFor(device.identity, vehicleId)) {
       return consume(device, frame.seq, 'vehicleNotAllowed');
     }
     takeFixes(device, frame, device.vehicle(vehicleId));
@@ -155,15 +156,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function takeFix(vehicle: Vehicle, nowMs: number): void {
-    const lane = chooseLane(fix, vehicle.last, nowMs, bounds);
+    const chosen = chooseLane(fix, vehicle.last, !vehicle.isFromTable, nowMs, bounds);
+    const lane = chosen === 'live' && !vehicles.track(vehicle) ? untrackedLane() : chosen;
     countLane(lane, fix);
     if (lane === 'repeated' || lane === 'conflicting') return;
-    if (!vehicle.isTracked) counters.fixesUntracked += 1;
-    const rows = vehicle.isTracked ? lanes[lane] : lanes.backfill;
-    appendRow(rows, vehicle.keyBytes, fix, nowMs);
-    if (lane !== 'live' || !vehicle.isTracked) return;
+    appendRow(lanes[lane], vehicle.keyBytes, fix, nowMs);
+    if (lane !== 'live') return;
     vehicles.move(vehicle, fix, nowMs);
     options.onLive(vehicle);
+  }
+
+  // A vehicle too many is kept like all others, but nobody is shown it.
+  function untrackedLane(): Lane {
+    counters.fixesUntracked += 1;
+    fix.flags |= fixFlags.backfill;
+    return 'backfill';
   }
 
   function countLane(lane: Lane, placed: Fix): void {
@@ -218,9 +225,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       device.isAwaitingJournal = device.session.awaitsJournal && !device.isClosed;
       if (device.isAwaitingJournal) awaitingJournal.push(device);
     }
+    // All of it is stored already, so no batch will come to carry these acks.
+    if (position <= storedPosition) onStored(storedPosition);
   }
 
   function onStored(position: number): void {
+    storedPosition = position;
     const devices = awaitingStore;
     awaitingStore = [];
     for (const device of devices) {
@@ -235,8 +245,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   return {
-    open: (identity, connection) =>
-      createDevice({ identity, connection, vehicles, metrics, bounds, ackFirst: options.ackFirst }),
+    open: (connection) =>
+      createDevice({ connection, vehicles, metrics, bounds, ackFirst: options.ackFirst }),
     receive,
     refuseText: (device) => refuseFrame(device, { refused: 'textFrame', id: null }),
     onDurable,

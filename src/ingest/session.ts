@@ -5,8 +5,6 @@
  * Bound: `framesInFlightMax` frames wait for the journal, as many marks for the database (more are merged:
  * their ack comes with a later one).
  */
-import type { Identity } from '../identity.ts';
-
 /** A frame that waits until the journal position `position` has reached a level. */
 interface Mark {
   seq: number;
@@ -14,7 +12,6 @@ interface Mark {
 }
 
 export interface Session {
-  identity: Identity;
   /** The seq that the next frame must have. */
   readonly nextSeq: number;
   readonly framesInFlight: number;
@@ -41,7 +38,7 @@ export interface SessionOptions {
   readonly ackFirst: 'journaled' | 'stored';
 }
 
-export function createSession(identity: Identity, options: SessionOptions): Session {
+export function createSession(options: SessionOptions): Session {
   const journalMarks: Mark[] = [];
   const storeMarks: Mark[] = [];
   let lastSeq = 0;
@@ -49,7 +46,6 @@ export function createSession(identity: Identity, options: SessionOptions): Sess
   let storedSeq = 0;
 
   return {
-    identity,
     get nextSeq() {
       return lastSeq + 1;
     },

@@ -58,6 +58,8 @@ export interface Subscriber {
   drained(): void;
   /** A message was dropped because the client does not read. */
   dropped(isPositions: boolean): void;
+  /** A new token is in force: topics that it does not allow are left. */
+  refreshed(): void;
   /** The socket is gone: it leaves every topic. */
   gone(): void;
 }
@@ -200,6 +202,16 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       if (!isPositions) return socket.close('slow', 'too much is waiting to be read');
       const nowMs = options.clock.monotonicMs();
       for (const { feed } of joined.values()) feed.lost(publisher.lastTick, nowMs);
+    },
+    refreshed() {
+      for (const [inner, subscription] of joined) {
+        if (maySubscribe(options.identity(), subscription.topic)) continue;
+        joined.delete(inner);
+        leave(subscription);
+        const topic = topicText(subscription.topic);
+        const reason = refusals.topicNotAllowed.message;
+        reply({ type: frameTypes.unsubscribed, topic, reason });
+      }
     },
     gone() {
       for (const subscription of joined.values()) leave(subscription);

@@ -1,7 +1,7 @@
 /**
  * The last known position of each vehicle: a cache in memory, written behind to the `vehicles` table.
  * Invariant: `timeMs` of a vehicle only rises, and never lies further ahead than the clock's tolerance.
- * Bound: `vehiclesMax` vehicles; one more is untracked (stored, never live), and counted by its caller.
+ * Bound: `vehiclesMax` vehicles that had a live fix; one more is untracked: stored, never live, counted.
  */
 import { parseVehicleKey, vehicleKey } from '../identity.ts';
 import type { Fix } from '../wire/types.ts';
@@ -12,7 +12,10 @@ export interface Vehicle {
   readonly keyBytes: Uint8Array;
   readonly tenant: string;
   readonly id: string;
-  readonly isTracked: boolean;
+  /** False until its first live fix, and for ever where there are too many vehicles. */
+  isTracked: boolean;
+  /** `last` is what the table says: the journal may never have had it. */
+  isFromTable: boolean;
   readonly last: Fix;
   receivedAtMs: number;
   /** Moved since it was last written to the database. */
@@ -27,15 +30,17 @@ export interface Vehicle {
 export const neverMs = -1;
 
 export interface Vehicles {
-  /** The vehicle, made when it is new; untracked when there are too many. */
+  /** The vehicle; one that is not known is made, untracked. */
   open(tenant: string, id: string): Vehicle;
+  /** Keeps the vehicle; false where there are too many. */
+  track(vehicle: Vehicle): boolean;
   find(tenant: string, id: string): Vehicle | null;
   /** Every vehicle of the tenant that has a position. */
   ofTenant(tenant: string): Iterable<Vehicle>;
   /** Makes `fix` the last known one; the caller has decided that it is newer. */
   move(vehicle: Vehicle, fix: Fix, receivedAtMs: number): void;
-  /** The same from the database or the journal at start: only when newer. */
-  restore(key: string, fix: Fix, receivedAtMs: number): void;
+  /** The same from the table or the journal at start: only when newer, or the same from the journal. */
+  restore(key: string, fix: Fix, receivedAtMs: number, source: 'table' | 'journal'): void;
   /** Vehicles that moved since the last call, which are then clean. */
   takeDirty(): Vehicle[];
   /** Gives back what could not be written. */
@@ -50,16 +55,15 @@ export function createVehicles(vehiclesMax: number): Vehicles {
   let dirty: Vehicle[] = [];
   let size = 0;
 
-  function open(tenant: string, id: string): Vehicle {
-    const known = find(tenant, id);
-    if (known !== null) return known;
-    if (size >= vehiclesMax) return createVehicle(tenant, id, false);
-    const vehicle = createVehicle(tenant, id, true);
-    let ofTenant = tenants.get(tenant);
-    if (ofTenant === undefined) tenants.set(tenant, (ofTenant = new Map()));
-    ofTenant.set(id, vehicle);
+  function track(vehicle: Vehicle): boolean {
+    if (vehicle.isTracked) return true;
+    if (size >= vehiclesMax) return false;
+    let ofTenant = tenants.get(vehicle.tenant);
+    if (ofTenant === undefined) tenants.set(vehicle.tenant, (ofTenant = new Map()));
+    ofTenant.set(vehicle.id, vehicle);
+    vehicle.isTracked = true;
     size += 1;
-    return vehicle;
+    return true;
   }
 
   function find(tenant: string, id: string): Vehicle | null {
@@ -73,7 +77,8 @@ export function createVehicles(vehiclesMax: number): Vehicles {
   }
 
   return {
-    open,
+    open: (tenant, id) => find(tenant, id) ?? createVehicle(tenant, id),
+    track,
     find,
     *ofTenant(tenant) {
       for (const vehicle of tenants.get(tenant)?.values() ?? []) {
@@ -82,14 +87,16 @@ export function createVehicles(vehiclesMax: number): Vehicles {
     },
     move(vehicle, fix, receivedAtMs) {
       copyFix(fix, vehicle.last);
+      vehicle.isFromTable = false;
       vehicle.receivedAtMs = receivedAtMs;
       markDirty(vehicle);
     },
-    restore(key, fix, receivedAtMs) {
+    restore(key, fix, receivedAtMs, source) {
       const { tenant, id } = parseVehicleKey(key);
-      const vehicle = open(tenant, id);
-      if (!vehicle.isTracked || fix.timeMs <= vehicle.last.timeMs) return;
+      const vehicle = find(tenant, id) ?? createVehicle(tenant, id);
+      if (fix.timeMs < vehicle.last.timeMs || !track(vehicle)) return;
       copyFix(fix, vehicle.last);
+      vehicle.isFromTable = source === 'table';
       vehicle.receivedAtMs = receivedAtMs;
       markDirty(vehicle);
     },
@@ -106,14 +113,15 @@ export function createVehicles(vehiclesMax: number): Vehicles {
   };
 }
 
-function createVehicle(tenant: string, id: string, isTracked: boolean): Vehicle {
+function createVehicle(tenant: string, id: string): Vehicle {
   const key = vehicleKey(tenant, id);
   return {
     key,
     keyBytes: encoder.encode(key),
     tenant,
     id,
-    isTracked,
+    isTracked: false,
+    isFromTable: false,
     last: emptyFix(neverMs),
     receivedAtMs: neverMs,
     isDirty: false,

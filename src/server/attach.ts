@@ -54,7 +54,7 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
 
   function attachDevice(peer: Peer): Handler {
     const key = peer.identity.role === 'device' ? replaceOlder(peer) : null;
-    const device = pipeline.open(peer.identity, peer);
+    const device = pipeline.open(peer);
     const session: DeviceSession = {
       protocol: 1,
       session: randomUUID(),
@@ -71,6 +71,8 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
         else pipeline.refuseText(device);
       },
       drained: () => undefined,
+      // The device asks for its identity whenever it needs it.
+      refreshed: () => undefined,
       // Acks are small: a device that lets so many wait reads nothing any more.
       dropped: () => peer.close('slow', 'too much is waiting to be read'),
       gone() {

@@ -217,41 +217,57 @@ function createStop(
   const sweep = sweepExpired(context, gateway);
   let stopping: Promise<void> | null = null;
 
-  async function finish(): Promise<void> {
+  async function finish(deadline: Promise<'late'>): Promise<void> {
     gateway.stopAccepting();
-    // Acks for what was received go out before the sockets close.
-    await storage.journal.flush();
-    for (const peer of gateway.peers) {
-      const comeBackMs = Math.floor(Math.random() * config.bounds.reconnectSpreadMs);
-      peer.close('shutdown', String(comeBackMs));
+    try {
+      // Acks for what was received go out before the sockets close.
+      await Promise.race([storage.journal.flush(), deadline]);
+    } finally {
+      for (const peer of gateway.peers) {
+        const comeBackMs = Math.floor(Math.random() * config.bounds.reconnectSpreadMs);
+        peer.close('shutdown', String(comeBackMs));
+      }
+      stages.publisher.stop();
     }
-    stages.publisher.stop();
     await stages.drain.settled();
     stages.writeBehind.stop();
     await stages.writeBehind.flush();
   }
 
+  async function release(): Promise<void> {
+    stages.writeBehind.stop();
+    stages.drain.stop();
+    gateway.close();
+    await stages.writer.close();
+    await storage.close();
+  }
+
   async function stop(): Promise<void> {
     const { shutdownDeadlineMs } = config.bounds;
-    let timer: Timer | null = null;
-    const deadline = new Promise<'late'>((resolve) => {
-      timer = clock.after(shutdownDeadlineMs, () => resolve('late'));
-    });
+    const late = deadlineAfter(clock, shutdownDeadlineMs);
     sweep.cancel();
-    const outcome = await Promise.race([finish().catch((error: unknown) => error), deadline]);
+    const finished = finish(late.promise).catch((error: unknown) => error);
+    const outcome = await Promise.race([finished, late.promise]);
     if (outcome !== undefined) {
       const cause = outcome === 'late' ? `not within ${shutdownDeadlineMs} ms` : messageOf(outcome);
       log.warn({ cause }, 'not all is in the database; the journal keeps it for the next start');
     }
-    stages.writeBehind.stop();
-    stages.drain.stop();
-    await Promise.race([stages.writer.close(), deadline]);
-    await storage.close();
-    gateway.close();
-    (timer as Timer | null)?.cancel();
+    await Promise.race([release(), late.promise]);
+    late.timer.cancel();
   }
 
   return () => (stopping ??= stop());
+}
+
+function deadlineAfter(
+  clock: Clock,
+  deadlineMs: number,
+): { readonly promise: Promise<'late'>; readonly timer: Timer } {
+  let pass: (late: 'late') => void = () => undefined;
+  const promise = new Promise<'late'>((resolve) => {
+    pass = resolve;
+  });
+  return { promise, timer: clock.after(deadlineMs, () => pass('late')) };
 }
 
 function asFailure(error: unknown): FleetwireError {

@@ -133,6 +133,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const data = ws.getUserData();
     const admit = (verdict: Verdict): void => {
       if (data.isGone) return;
+      if (!isAccepting) return refuse(ws, 'draining');
       const refused = refusalOfVerdict(verdict, name);
       if (refused !== null) refuse(ws, refused);
       else if ('identity' in verdict) ws.cork(() => greet(name, ws, verdict.identity));
@@ -167,7 +168,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     metrics.counters.connectionsRefused += 1;
     metrics.refused[reason] += 1;
     metrics.closed[closing] += 1;
-    ws.end(closeCodes[closing], refusals[reason].message);
+    // The reason of a shutdown is the time to wait.
+    const isShutdown = closing === 'shutdown';
+    const text = isShutdown ? String(bounds.reconnectSpreadMs) : refusals[reason].message;
+    ws.end(closeCodes[closing], text);
   }
 
   plane('ingest');

@@ -32,6 +32,8 @@ export interface Handler {
   drained(): void;
   /** A message was dropped because the client does not read. */
   dropped(isPositions: boolean): void;
+  /** A new token is in force. */
+  refreshed(): void;
   gone(): void;
 }
 
@@ -62,8 +64,6 @@ export interface PeerOptions {
   readonly metrics: Metrics;
   /** Makes the stage behind the peer. */
   readonly attach: (peer: Peer) => Handler;
-  /** The token was replaced. */
-  readonly onIdentity?: (identity: Identity) => void;
 }
 
 /** Why this verdict does not let a connection onto the plane; `null` where it does. */
@@ -78,6 +78,7 @@ export function refusalOfVerdict(verdict: Verdict, plane: Plane): RefusalName | 
 export function closeOfRefusal(refused: RefusalName): CloseName {
   if (refused === 'tokenExpired') return 'tokenExpired';
   if (refused === 'beforeHello') return 'badRequest';
+  if (refused === 'draining') return 'shutdown';
   if (refused === 'roleNotAllowed') return 'permissionDenied';
   if (refused === 'tokenKeysUnavailable') return 'insufficientState';
   return 'invalidToken';
@@ -104,7 +105,7 @@ export function createPeer(options: PeerOptions): Peer {
       close(closeOfRefusal(refused), refusals[refused].message);
     } else if ('identity' in verdict) {
       identity = verdict.identity;
-      options.onIdentity?.(identity);
+      handler.refreshed();
     }
   }
 

@@ -49,7 +49,7 @@ export async function openStorage(
     closers.push(() => database.close());
     const vehicles = createVehicles(config.bounds.vehiclesMax);
     await loadVehicles(database.sql, ({ key, fix, receivedAtMs }) =>
-      vehicles.restore(key, fix, receivedAtMs),
+      vehicles.restore(key, fix, receivedAtMs, 'table'),
     );
     // What was just read from the table need not be written to it.
     vehicles.takeDirty();

@@ -9,7 +9,7 @@ import type { Connection, Device } from '../../src/ingest/device.ts';
 import { createPipeline, restoreRecord, type Pipeline } from '../../src/ingest/pipeline.ts';
 import { openJournal, type Journal } from '../../src/journal/journal.ts';
 import { checkLimits, limits, type Limits } from '../../src/limits.ts';
-import { createVehicles, type Vehicles } from '../../src/live/vehicles.ts';
+import { createVehicles, emptyFix, type Vehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import { rowFormat } from '../../src/store/row.ts';
 import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
@@ -77,9 +77,10 @@ interface Peer extends Connection {
   closed: string | null;
 }
 
-function createPeer(): Peer {
+function createPeer(identity: Identity): Peer {
   const sent: unknown[] = [];
   return {
+    identity,
     sent,
     closed: null,
     send(bytes) {
@@ -94,7 +95,6 @@ function createPeer(): Peer {
 }
 
 function connect(subject: string, claims: Partial<Identity> = {}): { device: Device; peer: Peer } {
-  const peer = createPeer();
   const identity: Identity = {
     subject,
     tenant: 'default',
@@ -105,7 +105,8 @@ function connect(subject: string, claims: Partial<Identity> = {}): { device: Dev
     expiresAtMs: Number.MAX_SAFE_INTEGER,
     ...claims,
   };
-  return { device: pipeline.open(identity, peer), peer };
+  const peer = createPeer(identity);
+  return { device: pipeline.open(peer), peer };
 }
 
 const send = (device: Device, frame: readonly unknown[]): void =>
@@ -157,11 +158,63 @@ describe('acks', () => {
   it('come for an empty frame', () => {
     const { device, peer } = connect('veh-1');
     send(device, [1, 1, now, []]);
-    expect(peer.sent).toEqual([[17, 1, 1]]);
+    expect(peer.sent).toEqual([
+      [17, 1, 1],
+      [17, 1, 2],
+    ]);
+  });
+});
+
+describe('acks when all is stored already', () => {
+  it('of level 2 come for frames with nothing new in them', async () => {
+    await journal.close();
+    await open('stored');
+    const { device, peer } = connect('veh-1');
+    send(device, [1, 1, now, [[0, 1, 1]]]);
+    await journal.flush();
+    pipeline.onStored(journal.durable);
+    send(device, [1, 2, now, [[0, 1, 1]]]);
+    send(device, [1, 3, now, [['x', 1, 1]]]);
+    expect(peer.sent.filter((message) => (message as number[])[0] === 17)).toEqual([
+      [17, 1, 2],
+      [17, 2, 2],
+      [17, 3, 2],
+    ]);
   });
 });
 
 describe('lanes', () => {
+  it('a fix that only the table knows is stored when it is sent again', async () => {
+    vehicles.restore('veh-1', { ...emptyFix(now), latE7: 1, lonE7: 1 }, now, 'table');
+    const { device } = connect('veh-1');
+    send(device, [1, 1, now, [[0, 1, 1]]]);
+    expect(metrics.counters).toMatchObject({ fixesRepeated: 0, fixesBackfill: 1 });
+    await journal.flush();
+    expect((await journal.read(0, 1e6)).map(({ kind, rows }) => [kind, rows])).toEqual([[2, 1]]);
+  });
+
+  it('a vehicle is tracked from its first live fix on, not before', () => {
+    const gateway = connect('gate', { vehicles: ['*'] });
+    for (let seq = 1; seq <= 10; seq++) send(gateway.device, [1, seq, now, [], `v${seq}`]);
+    expect(vehicles.size).toBe(0);
+    const one = connect('veh-1');
+    const other = connect('veh-1');
+    send(one.device, [1, 1, now, []]);
+    send(other.device, [1, 1, now, [[0, 1, 1]]]);
+    send(one.device, [1, 2, now, [[1, 1, 1]]]);
+    expect(vehicles.size).toBe(1);
+    expect(vehicles.find('default', 'veh-1')?.last.timeMs).toBe(now + 1);
+  });
+
+  it('a refreshed token changes which vehicles a gateway speaks for', () => {
+    const { device, peer } = connect('gate', { vehicles: ['a'] });
+    Object.assign(peer, { identity: { ...peer.identity, vehicles: ['b'] } });
+    send(device, [1, 1, now, [[0, 1, 1]], 'a']);
+    send(device, [1, 2, now, [[0, 1, 1]], 'b']);
+    expect(metrics.refused.vehicleNotAllowed).toBe(1);
+    expect(moved).toEqual(['b']);
+  });
+
   it('late data is stored and does not move the vehicle', async () => {
     const { device } = connect('veh-1');
     send(device, [

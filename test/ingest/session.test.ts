@@ -1,21 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Identity } from '../../src/identity.ts';
 import { createSession } from '../../src/ingest/session.ts';
-
-const identity: Identity = {
-  subject: 'veh-1',
-  tenant: 'default',
-  role: 'device',
-  vehicles: null,
-  issuer: 'fleetwire',
-  tokenId: null,
-  expiresAtMs: 0,
-};
 
 describe('session', () => {
   it('takes only the next seq', () => {
-    const session = createSession(identity, { framesInFlightMax: 4, ackFirst: 'journaled' });
+    const session = createSession({ framesInFlightMax: 4, ackFirst: 'journaled' });
     expect(session.take(2)).toBe(false);
     expect(session.take(0)).toBe(false);
     expect(session.take(1)).toBe(true);
@@ -25,7 +14,7 @@ describe('session', () => {
   });
 
   it.each(['journaled', 'stored'] as const)('counts what is in flight until %s', (ackFirst) => {
-    const session = createSession(identity, { framesInFlightMax: 4, ackFirst });
+    const session = createSession({ framesInFlightMax: 4, ackFirst });
     session.take(1);
     session.mark(1, 100);
     expect(session.framesInFlight).toBe(1);
@@ -56,7 +45,7 @@ describe('session', () => {
     );
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 8 }), (list, framesInFlightMax) => {
-        const session = createSession(identity, { framesInFlightMax, ackFirst: 'journaled' });
+        const session = createSession({ framesInFlightMax, ackFirst: 'journaled' });
         const positions: number[] = [];
         let end = 0;
         let durable = 0;

@@ -79,6 +79,19 @@ describe('requests of subscribers', () => {
     },
   );
 
+  it('a refreshed token that allows less ends what it does not allow', async () => {
+    const socket = await witness.live();
+    socket.send([32, 1, 'fleet']);
+    socket.send([32, 2, 'vehicle:bus-1']);
+    await socket.nextOf(49);
+    await socket.nextOf(49);
+    socket.send([9, await testToken({ sub: 'anna', role: 'viewer', vehicles: ['bus-1'] })]);
+    expect(await socket.nextOf(54)).toEqual([54, 'fleet', refusals.topicNotAllowed.message]);
+    socket.send([33, 3, 'vehicle:bus-1']);
+    expect(await socket.nextOf(49)).toEqual([49, 3, null]);
+    await socket.close();
+  });
+
   it.each<[string, string, Uint8Array | string, RefusalName]>([
     ['no MessagePack', 'fleetwire.v1', Uint8Array.from([0xc1]), 'notAFrame'],
     ['no JSON', 'fleetwire.v1.json', '{', 'notJson'],

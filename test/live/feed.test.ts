@@ -74,7 +74,7 @@ describe('a client that does not read', () => {
 describe('a snapshot', () => {
   it('has what was known before this run', () => {
     const stage = createStage();
-    stage.vehicles.restore('a', { ...emptyFix(5), latE7: 5 }, 5);
+    stage.vehicles.restore('a', { ...emptyFix(5), latE7: 5 }, 5, 'table');
     expect(stage.listen(fleet, 'json').snapshot).toEqual([positionOf('a', 5, 1)]);
     const topic: Topic = { kind: 'vehicle', vehicleId: 'a' };
     expect(stage.listen(topic, 'json').snapshot).toEqual([positionOf('a', 5, 1)]);

@@ -129,6 +129,7 @@ export function createStage(bounds = limits): Stage {
     listen,
     move(id, timeMs, tenant = 'default') {
       const vehicle = vehicles.open(tenant, id);
+      vehicles.track(vehicle);
       vehicles.move(vehicle, { ...emptyFix(timeMs), latE7: timeMs }, timeMs);
       publisher.add(vehicle);
     },
