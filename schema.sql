@@ -72,4 +72,28 @@ create table if not exists dead_letters (
 create unique index if not exists dead_letters_once
   on dead_letters (vehicle_id, time, md5(row)) nulls not distinct;
 
+-- What is known once for the whole database: `epoch` names the life of its offsets.
+create table if not exists engine_state (
+  key   text collate "C" primary key,
+  value text not null
+);
+
+-- The events of event topics, which are named <tenant>/<topic>. Positions of a topic begin at 1 and have no
+-- gaps: recovery counts on it. The newest row of a topic says which position comes next, so whatever
+-- removes old events has to leave that one.
+create table if not exists events (
+  topic       text        collate "C" not null,
+  position    bigint      not null,               -- the offset that subscribers see
+  event_id    text        collate "C" not null,
+  is_repeat   boolean     not null default false, -- the topic has another event of this id
+  event       text        not null,
+  data        jsonb       not null,
+  time        timestamptz not null,               -- of what happened, to the millisecond
+  recorded_at timestamptz not null default now(),
+  primary key (topic, position)
+);
+
+create unique index if not exists events_once on events (topic, event_id) where not is_repeat;
+create index if not exists events_recorded on events (recorded_at);
+
 insert into schema_version (version) values (1) on conflict do nothing;

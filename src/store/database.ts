@@ -12,7 +12,7 @@ import { connectEmbedded } from './embedded.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { migrate } from './migrate.ts';
 import { connectNative, type Connected } from './native.ts';
-import { setChunkInterval, type Edition } from './timescale.ts';
+import type { Edition } from './timescale.ts';
 
 export interface DatabaseOptions {
   /** Null for the embedded one. */
@@ -45,6 +45,7 @@ export interface Database {
   readonly maintenance: Maintenance;
   /** Throws the connections for queries away; what runs on them fails. For when one hangs. */
   reset(): Promise<void>;
+  /** The same promise however often it is called. */
   close(): Promise<void>;
 }
 
@@ -57,9 +58,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const connected = await connect({ ...options, onNotice });
   try {
     const edition = await migrate(connected.sql, options);
-    await setChunkInterval(connected.sql, options.chunkIntervalMs);
     const maintenance = createMaintenance({ ...options, onNotice, database: connected, edition });
     const { kind, sql, copy, reset } = connected;
+    let closing: Promise<void> | null = null;
     return {
       kind,
       sql,
@@ -67,9 +68,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       copy,
       maintenance,
       reset,
-      async close() {
-        await maintenance.stop();
-        await connected.close();
+      close() {
+        return (closing ??= maintenance.stop().then(() => connected.close()));
       },
     };
   } catch (error) {

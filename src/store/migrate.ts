@@ -12,7 +12,7 @@ import type { ISql } from 'postgres';
 import { FleetwireError, messageOf } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { sqlstateOf } from './sqlstate.ts';
-import { detectEdition, isInstallable, type Edition } from './timescale.ts';
+import { chunkIntervalStatement, detectEdition, isInstallable, type Edition } from './timescale.ts';
 
 /** The version that schema.sql writes into `schema_version`. */
 export const schemaVersion = 1;
@@ -24,6 +24,8 @@ export interface MigrateOptions {
   readonly bounds: Pick<Limits, 'migrationDeadlineMs'>;
   /** Another schema.sql than the one of this package. */
   readonly schemaFile?: string | undefined;
+  /** Of chunks to come. */
+  readonly chunkIntervalMs: number;
 }
 
 /**
@@ -35,7 +37,9 @@ export async function migrate(sql: ISql, options: MigrateOptions): Promise<Editi
   try {
     await refuseNewer(sql);
     await createExtension(sql, options.bounds.migrationDeadlineMs);
-    await sql.unsafe(`${lockStatements(options.bounds.migrationDeadlineMs)} ${schema}`);
+    const lock = lockStatements(options.bounds.migrationDeadlineMs);
+    // One message, one transaction: engines that start together change the catalogue one after the other.
+    await sql.unsafe(`${lock} ${schema} ${chunkIntervalStatement(options.chunkIntervalMs)}`);
     // A newer Fleetwire may have been faster.
     await refuseNewer(sql);
     const edition = await detectEdition(sql);
@@ -80,7 +84,10 @@ async function createExtension(sql: ISql, deadlineMs: number): Promise<void> {
     await sql.unsafe(`${lockStatements(deadlineMs)} create extension if not exists timescaledb;`);
   } catch (error) {
     if (sqlstateOf(error) === lockNotAvailable) throw error;
-    throw noTimescale(messageOf(error), error);
+    // A server that has not loaded the library hangs up; one that is gone cannot be asked any more.
+    if (sqlstateOf(error) !== null) throw noTimescale(messageOf(error), error);
+    await sql`select 1`;
+    throw noTimescale('its library is not loaded', error);
   }
 }
 

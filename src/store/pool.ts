@@ -1,13 +1,14 @@
 /**
  * Connections to one database, through postgres.js, that are thrown away instead of repaired.
- * Invariant: once a connection of a set has failed, no later query runs on any of that set. In postgres.js
- * 3.4.9 a connection that closes while a write is waiting keeps that write, and never works again.
+ * Invariant: when one connection of a set is lost, all are given up, and the next query opens another set. In
+ * postgres.js 3.4.9 a connection that closes while a write is waiting keeps that write, and never works again.
  * Invariant: after `replace` and `close` no old socket is open: `end` alone says goodbye and waits for the
  * server to hang up, which one that has gone silent never does.
- * Bound: `max` connections, and those of an old set until their queries end or `retireMs` has passed.
+ * Bound: `max` connections.
  */
 import { connect, type Socket } from 'node:net';
 import postgres, { type ISql, type Sql } from 'postgres';
+import { arrayTypes } from './arrays.ts';
 
 export interface PoolOptions {
   /** A URL, or a Unix socket whose database lets everybody in. */
@@ -24,13 +25,11 @@ export interface Pool {
    * Several statements are one transaction when they are one message: `sql.unsafe('...; ...')`.
    */
   readonly sql: ISql;
-  /** Cuts all connections; what runs on them fails, the next query connects anew. */
+  /** Gives up all connections; what runs on them fails, the next query connects anew. */
   replace(): Promise<void>;
+  /** The same; there must be no next query. */
   close(): Promise<void>;
 }
-
-/** Queries of a set whose connection has failed may take this long to end. */
-const retireMs = 10_000;
 
 interface ConnectionSet {
   readonly sql: Sql;
@@ -38,25 +37,24 @@ interface ConnectionSet {
 }
 
 export function openPool(options: PoolOptions): Pool {
-  const retired = new Set<Promise<void>>();
+  const endings = new Set<Promise<void>>();
   let current: ConnectionSet | null = null;
 
   function connectionSet(): ConnectionSet {
     return (current ??= openSet(options, retire));
   }
 
-  // Called for each connection that closes; those of an old set are on their way out already.
   function retire(set: ConnectionSet): void {
+    // Each connection of a set that is on its way out closes too.
     if (current !== set) return;
     current = null;
-    const ending = endSet(set, retireMs).finally(() => retired.delete(ending));
-    retired.add(ending);
+    const ending = endSet(set).finally(() => endings.delete(ending));
+    endings.add(ending);
   }
 
   async function replace(): Promise<void> {
-    const old = current;
-    current = null;
-    if (old !== null) await endSet(old, 0);
+    if (current !== null) retire(current);
+    await Promise.all(endings);
   }
 
   const sql = new Proxy(() => undefined, {
@@ -64,35 +62,33 @@ export function openPool(options: PoolOptions): Pool {
     get: (_target, name) => Reflect.get(connectionSet().sql, name) as unknown,
   });
 
-  return {
-    sql: sql as unknown as ISql,
-    replace,
-    async close() {
-      await Promise.all([replace(), ...retired]);
-    },
-  };
+  return { sql: sql as unknown as ISql, replace, close: replace };
 }
 
-async function endSet(set: ConnectionSet, timeoutMs: number): Promise<void> {
-  await set.sql.end({ timeout: timeoutMs / 1_000 });
-  for (const socket of set.sockets) socket.destroy();
+async function endSet({ sql, sockets }: ConnectionSet): Promise<void> {
+  await sql.end({ timeout: 0 });
+  for (const socket of sockets) socket.destroy();
 }
 
-function openSet(options: PoolOptions, onClose: (set: ConnectionSet) => void): ConnectionSet {
+function openSet(options: PoolOptions, onLoss: (set: ConnectionSet) => void): ConnectionSet {
   const { target, max, connectTimeoutMs, onNotice } = options;
   const sockets = new Set<Socket>();
   const settings = {
     max,
     connect_timeout: connectTimeoutMs / 1_000,
-    // A connection that ends of itself would retire its set.
+    // A connection that ends of itself would count as lost.
     idle_timeout: 0,
     max_lifetime: 0,
     connection: { application_name: 'fleetwire' },
+    // A query at a time: whatever was sent behind a COPY would fall into its rows.
+    max_pipeline: 0,
+    fetch_types: false,
+    types: arrayTypes,
     onnotice: ({ severity, message, routine }: postgres.Notice) => {
       if (severity !== 'WARNING' || routine === pgliteNoise) return;
       onNotice(`the database warns: ${message}`);
     },
-    onclose: () => onClose(set),
+    onclose: () => onLoss(set),
     socket: (address: Address) => openSocket(address, sockets),
   };
   const local = { database: 'template1', user: 'postgres', password: 'local', ssl: false };

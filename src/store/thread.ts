@@ -3,7 +3,6 @@
  * Invariant: every request is answered: by the database, or by EMBEDDED_FAILED when the thread ends first.
  * Bound: `embeddedStartDeadlineMs` for the start.
  */
-import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -22,7 +21,7 @@ export interface Thread {
   closeDatabase(): Promise<void>;
   /** Ends the thread at once, whatever it does. */
   end(): Promise<void>;
-  /** Calls `listener` with the reason when the thread has ended. */
+  /** Calls `listener` with the reason when the thread ends. */
   onEnd(listener: (reason: FleetwireError) => void): void;
 }
 
@@ -42,29 +41,30 @@ export async function startThread(
   const listeners: ((reason: FleetwireError) => void)[] = [];
   let requests = 0;
   let failure: FleetwireError | null = null;
-  let hasEnded = false;
+  let onReady: () => void = () => undefined;
 
   worker.on('error', (error) => {
     failure = failed(settings.dataDir, messageOf(error), error);
   });
   worker.once('exit', () => {
-    hasEnded = true;
     const reason = (failure ??= failed(settings.dataDir, 'its thread was ended'));
     for (const waiter of waiters.values()) waiter.reject(reason);
     for (const listener of listeners) listener(reason);
     waiters.clear();
   });
 
+  worker.on('message', (reply: WorkerReply) => {
+    if (reply.name === 'ready') return onReady();
+    const waiter = waiters.get(reply.id);
+    waiters.delete(reply.id);
+    if (reply.name === 'done') waiter?.resolve(reply.result);
+    else waiter?.reject(new SqlError(reply.sqlstate, reply.message));
+  });
+
   function untilReady(): Promise<void> {
     return new Promise((resolve, reject) => {
+      onReady = resolve;
       listeners.push(reject);
-      worker.on('message', (reply: WorkerReply) => {
-        if (reply.name === 'ready') return resolve();
-        const waiter = waiters.get(reply.id);
-        waiters.delete(reply.id);
-        if (reply.name === 'done') waiter?.resolve(reply.result);
-        else waiter?.reject(new SqlError(reply.sqlstate, reply.message));
-      });
     });
   }
 
@@ -77,10 +77,7 @@ export async function startThread(
   }
 
   async function end(): Promise<void> {
-    if (hasEnded) return;
-    const exited = once(worker, 'exit');
     await worker.terminate();
-    await exited;
   }
 
   try {
@@ -104,8 +101,7 @@ export async function startThread(
     },
     end,
     onEnd(listener) {
-      if (hasEnded && failure !== null) listener(failure);
-      else listeners.push(listener);
+      listeners.push(listener);
     },
   };
 }

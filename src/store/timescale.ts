@@ -36,9 +36,9 @@ export async function isInstallable(sql: ISql): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** For chunks to come; those that exist keep theirs. */
-export async function setChunkInterval(sql: ISql, intervalMs: number): Promise<void> {
-  await sql`select set_chunk_time_interval('positions', ${interval(intervalMs)}::interval)`;
+/** The statement that sets it for chunks to come; those that exist keep theirs. */
+export function chunkIntervalStatement(intervalMs: number): string {
+  return `select set_chunk_time_interval('positions', interval '${intervalMs} milliseconds');`;
 }
 
 /** Drops chunks that lie before `beforeMs` as a whole; how many. */
@@ -124,7 +124,3 @@ export async function refreshHourlyAggregate(
 }
 
 const hourMs = 3_600_000;
-
-function interval(ms: number): string {
-  return `${ms} milliseconds`;
-}

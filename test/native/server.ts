@@ -7,7 +7,15 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +24,7 @@ import { openRoot, postgresBin, type NativeRoot } from './root.ts';
 
 const clustersDir = 'var/lib/postgresql';
 const clusterPrefix = 'fleetwire-';
+const abandonedAfterMs = 3_600_000;
 const answerDeadlineMs = 30_000;
 const answerIntervalMs = 50;
 
@@ -107,12 +116,19 @@ function createCluster(root: NativeRoot): string {
 /** What runs that were killed have left. */
 function removeDead(clusters: string): void {
   for (const name of readdirSync(clusters)) {
-    if (!name.startsWith(clusterPrefix)) continue;
-    const pidFile = join(clusters, name, 'postmaster.pid');
-    if (!existsSync(pidFile)) continue;
-    const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
-    if (!existsSync(`/proc/${pid}`)) rmSync(join(clusters, name), { recursive: true, force: true });
+    const cluster = join(clusters, name);
+    if (name.startsWith(clusterPrefix) && isDead(cluster)) {
+      rmSync(cluster, { recursive: true, force: true });
+    }
   }
+}
+
+function isDead(cluster: string): boolean {
+  const pidFile = join(cluster, 'postmaster.pid');
+  // Without one it has shut down, or is being made at this moment by another run, or stopped by a test.
+  if (!existsSync(pidFile)) return Date.now() - statSync(cluster).mtimeMs > abandonedAfterMs;
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  return !existsSync(`/proc/${pid}`);
 }
 
 function spawnPostgres(

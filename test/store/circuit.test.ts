@@ -8,7 +8,7 @@ import {
   pauseAfter,
   type CircuitState,
 } from '../../src/store/circuit.ts';
-import { createManualClock } from '../client/manualclock.ts';
+import { createManualClock } from '../support/clock.ts';
 
 const bounds = { retryDelayMinMs: 100, retryDelayMaxMs: 5_000 };
 const open: CircuitState = { name: 'open', failures: 2, untilMs: 500 };

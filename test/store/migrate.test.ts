@@ -33,6 +33,8 @@ async function shape(): Promise<unknown> {
   return { columns: [...columns], indexes: [...indexes], dimensions: [...dimensions] };
 }
 
+const migrateOptions = { bounds: limits, chunkIntervalMs: 86_400_000 };
+
 describe('the schema', () => {
   it('is of the version of this code', async () => {
     const rows = await test.database.sql`select version from schema_version`;
@@ -68,8 +70,8 @@ describe('the schema', () => {
   it('is the same when it is applied again, and by several at once', async () => {
     const { sql } = test.database;
     const before = await shape();
-    await migrate(sql, { bounds: limits });
-    await Promise.all([1, 2, 3].map(() => migrate(sql, { bounds: limits })));
+    await migrate(sql, migrateOptions);
+    await Promise.all([1, 2, 3].map(() => migrate(sql, migrateOptions)));
     expect(await shape()).toEqual(before);
   });
 
@@ -77,7 +79,7 @@ describe('the schema', () => {
     const { sql } = test.database;
     const before = await shape();
     await sql.unsafe('drop table positions; drop table vehicles, dead_letters, schema_version');
-    await Promise.all([1, 2, 3, 4].map(() => migrate(sql, { bounds: limits })));
+    await Promise.all([1, 2, 3, 4].map(() => migrate(sql, migrateOptions)));
     expect(await shape()).toEqual(before);
   });
 
@@ -85,7 +87,7 @@ describe('the schema', () => {
     const { sql } = test.database;
     await sql`insert into schema_version (version) values (${schemaVersion + 1})`;
     try {
-      await expect(migrate(sql, { bounds: limits })).rejects.toMatchObject({
+      await expect(migrate(sql, migrateOptions)).rejects.toMatchObject({
         code: 'DATABASE_SCHEMA_NEWER',
         message: expect.stringContaining(`schema version ${schemaVersion + 1}`),
       });
@@ -100,7 +102,7 @@ describe('the schema', () => {
     await writeFile(schemaFile, 'create table half (a integer); select no_such_function();');
     try {
       await expect(
-        migrate(test.database.sql, { bounds: limits, schemaFile }),
+        migrate(test.database.sql, { ...migrateOptions, schemaFile }),
       ).rejects.toMatchObject({
         code: 'DATABASE_MIGRATION',
         message: expect.stringContaining('no_such_function'),

@@ -45,6 +45,7 @@ export function message(type: string, body: string): Buffer {
 }
 
 async function vanish(socket: Socket): Promise<void> {
+  if (socket.closed) return;
   const closed = once(socket, 'close');
   socket.destroy();
   await closed;

@@ -94,10 +94,11 @@ describe('a batch', () => {
   });
 
   it('may be one of several at once', async () => {
-    const batches = Array.from({ length: 6 }, (_, index) => track(`veh-${index}`, 300));
+    const batches = Array.from({ length: 12 }, (_, index) => track(`veh-${index}`, 300));
     const results = await Promise.all(batches.map(write));
     expect(results.map(({ stored: rows }) => rows)).toEqual(batches.map(() => 300));
     expect(await stored()).toEqual(namesOf(batches.flat()));
+    expect(metrics.counters.batchesFailed).toBe(0);
   });
 
   it('may be empty', async () => {

@@ -46,7 +46,10 @@ export async function openTestDatabase(
     url: place.url,
     dataDir: place.dataDir,
   };
-  const database = await openDatabase(options);
+  const database = await openDatabase(options).catch(async (error: unknown) => {
+    await place.remove();
+    throw error;
+  });
   return {
     database,
     url: place.url,

@@ -1,0 +1,99 @@
+/**
+ * A TCP proxy in front of a server, which can go silent: it holds what it is sent, in one direction or both,
+ * and neither side notices.
+ */
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+export interface Proxy {
+  readonly port: number;
+  /** Clients that have a connection. */
+  readonly connections: number;
+  /** Passes on nothing more that comes from the side named. */
+  hold(side: 'server' | 'both'): void;
+  /** Holds what comes from the server once its client has sent so many more bytes. */
+  holdServerAfter(bytes: number): void;
+  /** Passes on what was held, and all that follows. */
+  release(): void;
+  /** Cuts the connections that there are. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+export async function openProxy(targetPort: number): Promise<Proxy> {
+  const pairs = new Set<Pair>();
+  let held: 'none' | 'server' | 'both' = 'none';
+  let bytesUntilHold = Infinity;
+
+  const listener = createServer((client) => {
+    const pair: Pair = { client, server: connect(targetPort, '127.0.0.1') };
+    pairs.add(pair);
+    flow(pair);
+    const end = (): void => {
+      pairs.delete(pair);
+      client.destroy();
+      pair.server.destroy();
+    };
+    for (const socket of [client, pair.server]) {
+      // A reset is one more way to end.
+      socket.on('error', end);
+      socket.on('close', end);
+    }
+    client.on('data', (bytes) => {
+      bytesUntilHold -= bytes.length;
+      if (bytesUntilHold <= 0) hold('server');
+      pair.server.write(bytes);
+    });
+    pair.server.on('data', (bytes) => client.write(bytes));
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+
+  function flow({ client, server }: Pair): void {
+    if (held === 'both') client.pause();
+    else client.resume();
+    if (held === 'none') server.resume();
+    else server.pause();
+  }
+
+  function hold(side: 'server' | 'both'): void {
+    held = side;
+    for (const pair of pairs) flow(pair);
+  }
+
+  function cut(): void {
+    for (const { client, server } of pairs) {
+      client.destroy();
+      server.destroy();
+    }
+  }
+
+  return {
+    port: address.port,
+    get connections() {
+      return pairs.size;
+    },
+    hold,
+    holdServerAfter(bytes) {
+      bytesUntilHold = bytes;
+    },
+    release() {
+      held = 'none';
+      bytesUntilHold = Infinity;
+      for (const pair of pairs) flow(pair);
+    },
+    cut,
+    async close() {
+      cut();
+      listener.close();
+      await once(listener, 'close');
+    },
+  };
+}
