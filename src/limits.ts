@@ -115,7 +115,7 @@ export const limits = {
   eventBytesMax: 8 * 1024,
   /** The newest events of one topic in memory, for recovery and against repeats. */
   channelEventsMax: 1_000,
-  channelBytesMax: 256 * 1024,
+  channelBytesMax: 512 * 1024,
   /** Event topics whose last offset is in memory; that of any other is read from the database. */
   channelsMax: 50_000,
   /** The events of all topics in memory. */
@@ -242,9 +242,9 @@ export function checkLimits(bounds: Limits): void {
       'publishBytesMax must hold one event (eventBytesMax)',
     ],
     [
-      bounds.eventBytesMax <= bounds.channelBytesMax &&
+      bounds.eventBytesMax * 2 <= bounds.channelBytesMax &&
         bounds.channelBytesMax <= bounds.channelsBytesMax,
-      'channelsBytesMax must hold one topic (channelBytesMax), and that one event (eventBytesMax)',
+      'channelsBytesMax must hold one topic (channelBytesMax), and that two events (eventBytesMax)',
     ],
     [
       bounds.topicsPerConnectionMax <= bounds.requestsBurstMax,
