@@ -4,9 +4,8 @@
  * Invariant: nothing of it can be reached from outside of this user's processes.
  * Bound: `embeddedCopyRowsMax` rows a batch, for queries wait behind it; `shutdownDeadlineMs` to close.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Limits } from '../limits.ts';
@@ -14,6 +13,7 @@ import type { CopyPort } from './copy.ts';
 import { deadlineOf, within } from './deadline.ts';
 import type { Connected } from './native.ts';
 import { openPool, type Pool } from './pool.ts';
+import { makeSocketDir, socketIn } from './socketdir.ts';
 import { supervise } from './supervisor.ts';
 import { startThread, type Thread } from './thread.ts';
 
@@ -38,8 +38,8 @@ export interface EmbeddedOptions {
 /** Throws EMBEDDED_FAILED when it cannot be started. */
 export async function connectEmbedded(options: EmbeddedOptions): Promise<Connected> {
   const { bounds, clock, onNotice } = options;
-  const socketDir = await mkdtemp(join(tmpdir(), 'fleetwire-'));
-  const socketPath = join(socketDir, 'database');
+  const socketDir = await makeSocketDir();
+  const socketPath = socketIn(socketDir);
   const settings = {
     dataDir: resolve(options.dataDir),
     socketPath,

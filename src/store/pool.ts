@@ -108,12 +108,15 @@ interface Address {
 }
 
 // Not awaited until it is connected: postgres.js loses a connection for good when this fails at once, while
-// it does handle a socket that fails later.
+// it does handle a socket that fails later. Without delay: the end of a COPY is a small packet after large
+// ones, and would wait 40 ms for the server's acknowledgement of those.
 function openSocket({ host, port, path }: Address, sockets: Set<Socket>): Socket {
   const index = sockets.size % host.length;
   const name = host[index] ?? 'localhost';
   const socket =
-    typeof path === 'string' ? connect(path) : connect(port[index] ?? postgresPort, name);
+    typeof path === 'string'
+      ? connect({ path })
+      : connect({ host: name, port: port[index] ?? postgresPort, noDelay: true });
   sockets.add(socket);
   // The name that the server's certificate is checked against.
   return Object.assign(socket, { host: name });

@@ -118,9 +118,11 @@ async function launch(
       DATABASE_URL: options.databaseUrl ?? '',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // With a channel the engine stops by itself when the test run is killed.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const log: string[] = [];
+  if (child.stderr === null) throw new Error('the engine has no stderr');
   createInterface(child.stderr).on('line', (line) => log.push(line));
   const url = await readyUrl(child, log);
   return { child, url, log };
