@@ -159,6 +159,11 @@ async function listen(
       help: 'Open WebSocket connections',
       read: () => stages.gateway?.peers.size ?? 0,
     },
+    {
+      name: 'fleetwire_sockets_waiting_bytes',
+      help: 'Bytes that clients have not read yet, of all connections',
+      read: () => waitingBytes(stages.gateway),
+    },
     { name: 'fleetwire_topics', help: 'Topics listened to', read: () => stages.audiences.topics },
     { name: 'fleetwire_vehicles', help: 'Vehicles known', read: () => vehicles.size },
     {
@@ -192,6 +197,12 @@ async function listen(
   });
   stages.gateway = gateway;
   return gateway;
+}
+
+function waitingBytes(gateway: Gateway | null): number {
+  let bytes = 0;
+  for (const peer of gateway?.peers ?? []) bytes += peer.bufferedBytes();
+  return bytes;
 }
 
 /** Closes connections whose token has expired; runs until cancelled. */
