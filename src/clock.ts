@@ -45,10 +45,3 @@ export function every(clock: Clock, intervalMs: number, action: () => void): Tim
     },
   };
 }
-
-/** Resolves after `delayMs`. */
-export function sleep(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(delayMs, resolve);
-  });
-}

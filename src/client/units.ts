@@ -8,7 +8,7 @@ import type { RefusalName } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { attributesText } from '../wire/attributes.ts';
 import { toMessagePack } from '../wire/messagepack.ts';
-import type { LivePosition, PlainMap } from '../wire/types.ts';
+import type { LivePosition, PlainMap, WireFix } from '../wire/types.ts';
 
 /** One fix as an application has it. */
 export interface DeviceFix {
@@ -48,18 +48,10 @@ export interface Position {
   readonly count: number;
 }
 
+type Mutable<Tuple> = { -readonly [Index in keyof Tuple]: Tuple[Index] };
+
 /** A `WireFix` whose `dtMs` is filled in when its frame is made. */
-export type MutableWireFix = [
-  dtMs: number,
-  latE7: number,
-  lonE7: number,
-  speedCms?: number | null,
-  courseCdeg?: number | null,
-  altitudeDm?: number | null,
-  accuracyDm?: number | null,
-  satellites?: number | null,
-  attributes?: PlainMap | null,
-];
+export type MutableWireFix = Mutable<WireFix>;
 
 /** A fix in wire units with the most bytes that it takes in a frame, or why there is none. */
 export type Converted =

@@ -12,7 +12,8 @@ import { encodeSubscriberReply, type Codec } from '../wire/encode.ts';
 import { encodePosition, livePosition, positionFrames, type Encoded } from '../wire/positions.ts';
 import { frameTypes, type LivePosition } from '../wire/types.ts';
 import type { Audience } from './audience.ts';
-import { neverMs, type Vehicle } from './vehicles.ts';
+import { innerTopic, topicText, type Topic } from './topics.ts';
+import { neverMs, type Vehicle, type Vehicles } from './vehicles.ts';
 
 /** What a feed needs of its connection. */
 export interface FeedSocket {
@@ -26,12 +27,10 @@ export interface FeedSocket {
 export interface FeedOptions {
   readonly socket: FeedSocket;
   readonly codec: Codec;
-  /** The topic as the client knows it, and as the native side does. */
-  readonly text: string;
-  readonly inner: string;
+  readonly tenant: string;
+  readonly topic: Topic;
   readonly audience: Audience;
-  /** The vehicles that the topic is about, now. */
-  readonly vehicles: () => Iterable<Vehicle>;
+  readonly vehicles: Pick<Vehicles, 'find' | 'ofTenant'>;
   /** The least time between two frames; 0 sends every tick. */
   readonly minIntervalMs: number;
   readonly metrics: Metrics;
@@ -67,7 +66,10 @@ const lastKey = '\uffff';
 const snapshotPositionsMax = 100;
 
 export function createFeed(options: FeedOptions): Feed {
-  const { socket, codec, audience, bounds, metrics } = options;
+  const { socket, codec, tenant, topic, audience, bounds, metrics } = options;
+  /** The topic as the client knows it, and as the native side does. */
+  const text = topicText(topic);
+  const inner = innerTopic(tenant, text, codec);
   let isDirect = false;
   let isSnapshot = true;
   let cursor: Cursor = { tick: -Infinity, key: lastKey };
@@ -77,9 +79,16 @@ export function createFeed(options: FeedOptions): Feed {
   let publishedBefore = 0;
   let sentSince = 0;
 
+  /** The vehicles that the topic is about, now. */
+  function subjects(): Iterable<Vehicle> {
+    if (topic.kind === 'fleet') return options.vehicles.ofTenant(tenant);
+    const vehicle = options.vehicles.find(tenant, topic.vehicleId);
+    return vehicle === null ? [] : [vehicle];
+  }
+
   function moved(): Vehicle[] {
     const list: Vehicle[] = [];
-    for (const vehicle of options.vehicles()) {
+    for (const vehicle of subjects()) {
       if (vehicle.last.timeMs !== neverMs && isBehind(cursor, vehicle)) list.push(vehicle);
     }
     return list.toSorted(inOrder);
@@ -92,7 +101,7 @@ export function createFeed(options: FeedOptions): Feed {
   function lag(tick: number, nowMs: number): void {
     isDirect = false;
     audience.direct[codec] -= 1;
-    socket.leave(options.inner);
+    socket.leave(inner);
     metrics.counters.feedsLagging += 1;
     cursor = { tick: tick - 1, key: lastKey };
     laggingSinceMs = nowMs;
@@ -103,7 +112,7 @@ export function createFeed(options: FeedOptions): Feed {
   function becomeDirect(): void {
     isDirect = true;
     audience.direct[codec] += 1;
-    socket.join(options.inner);
+    socket.join(inner);
   }
 
   /** True when everything that moved is sent. */
@@ -111,7 +120,7 @@ export function createFeed(options: FeedOptions): Feed {
     const list = moved();
     const encoded = list.map(({ id, last }) => encodePosition(livePosition(id, last, 1), codec));
     let sent = 0;
-    for (const frame of positionFrames(options.text, encoded, codec, bounds.publishBytesMax)) {
+    for (const frame of positionFrames(text, encoded, codec, bounds.publishBytesMax)) {
       if (socket.bufferedBytes() > bounds.subscriberHighWaterBytes) return false;
       socket.send(frame.message);
       sent += frame.positions;
@@ -130,10 +139,8 @@ export function createFeed(options: FeedOptions): Feed {
     sentSince = 0;
     if (isSnapshot || skipped <= 0) return;
     metrics.counters.positionsConflated += skipped;
-    const topic = options.text;
-    socket.send(
-      encodeSubscriberReply({ type: frameTypes.conflated, topic, skipped, durationMs }, codec),
-    );
+    const notice = { type: frameTypes.conflated, topic: text, skipped, durationMs };
+    socket.send(encodeSubscriberReply(notice, codec));
   }
 
   return {
@@ -172,7 +179,7 @@ export function createFeed(options: FeedOptions): Feed {
       if (isDirect) {
         isDirect = false;
         audience.direct[codec] -= 1;
-        socket.leave(options.inner);
+        socket.leave(inner);
       }
     },
   };

@@ -120,7 +120,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     if (joined.has(inner)) return refuse(request, 'alreadySubscribed');
     if (joined.size >= bounds.topicsPerConnectionMax) return refuse(request, 'tooManyTopics');
     publisher.flush();
-    const feed = openFeed(tenant, topic, inner, minIntervalMs);
+    const feed = openFeed(tenant, topic, minIntervalMs);
     joined.set(inner, { tenant, topic, feed });
     if (minIntervalMs > 0) publisher.paced.add(feed);
     const snapshot = feed.begin();
@@ -129,19 +129,16 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     feed.catchUp(options.clock.monotonicMs(), publisher.lastTick);
   }
 
-  function openFeed(tenant: string, topic: Topic, inner: string, minIntervalMs: number): Feed {
+  function openFeed(tenant: string, topic: Topic, minIntervalMs: number): Feed {
     const { vehicles } = options;
     return options.audiences.join(tenant, topic, (audience) =>
       createFeed({
         socket,
         codec,
-        text: topicText(topic),
-        inner,
+        tenant,
+        topic,
         audience,
-        vehicles: () =>
-          topic.kind === 'fleet'
-            ? vehicles.ofTenant(tenant)
-            : [vehicles.find(tenant, topic.vehicleId)].filter((vehicle) => vehicle !== null),
+        vehicles,
         minIntervalMs,
         metrics,
         bounds,

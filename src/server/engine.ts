@@ -19,10 +19,10 @@ import { createAttach } from './attach.ts';
 import { createVerifier } from './auth.ts';
 import { createExposition } from './exposition.ts';
 import { openGateway, type Gateway } from './gateway.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog } from './log.ts';
 import { createRoutes } from './routes.ts';
 import { loadSecret, requireLoopback } from './secret.ts';
-import { openStorage, type Storage } from './storage.ts';
+import { openStorage, type Context, type Storage } from './storage.ts';
 
 export interface Engine {
   /** `http://HOST:PORT` */
@@ -32,15 +32,6 @@ export interface Engine {
   readonly failed: Promise<FleetwireError>;
   /** Stops gracefully, within `shutdownDeadlineMs`; the same promise however often it is called. */
   stop(): Promise<void>;
-}
-
-/** What every stage is given. */
-interface Context {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly log: Log;
-  readonly fail: (error: unknown) => void;
 }
 
 /** Starts everything; resolves when connections are accepted. Throws coded errors. */

@@ -25,7 +25,8 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-export interface StorageContext {
+/** What every part of the engine is given. */
+export interface Context {
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -34,7 +35,7 @@ export interface StorageContext {
 }
 
 export async function openStorage(
-  context: StorageContext,
+  context: Context,
   onDurable: (position: number) => void,
 ): Promise<Storage> {
   const { config, metrics, fail } = context;
@@ -84,7 +85,7 @@ async function makeDataDir(dataDir: string): Promise<void> {
   }
 }
 
-function openTimescale({ config, clock, metrics, log }: StorageContext): Promise<Database> {
+function openTimescale({ config, clock, metrics, log }: Context): Promise<Database> {
   return openDatabase({
     url: config.databaseUrl,
     dataDir: config.databaseDir,

@@ -6,7 +6,7 @@ import { limits } from '../../src/limits.ts';
 import { createAudiences, type Audiences } from '../../src/live/audience.ts';
 import { createFeed, type Feed } from '../../src/live/feed.ts';
 import { createPublisher, type Publisher } from '../../src/live/publisher.ts';
-import { innerTopic, topicText, type Topic } from '../../src/live/topics.ts';
+import type { Topic } from '../../src/live/topics.ts';
 import { createVehicles, emptyFix, type Vehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/wire/encode.ts';
@@ -73,7 +73,6 @@ export function createStage(bounds = limits): Stage {
       longest = Math.max(longest, message.length);
       if (listener.isStalled) waitingBytes += message.length;
     };
-    const inner = innerTopic(tenant, topicText(topic), codec);
     publisher.flush();
     const feed = audiences.join(tenant, topic, (audience) =>
       createFeed({
@@ -84,13 +83,10 @@ export function createStage(bounds = limits): Stage {
           bufferedBytes: () => waitingBytes,
         },
         codec,
-        text: topicText(topic),
-        inner,
+        tenant,
+        topic,
         audience,
-        vehicles: () =>
-          topic.kind === 'fleet'
-            ? vehicles.ofTenant(tenant)
-            : [vehicles.find(tenant, topic.vehicleId)].filter((vehicle) => vehicle !== null),
+        vehicles,
         minIntervalMs,
         metrics,
         bounds,
