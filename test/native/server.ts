@@ -7,15 +7,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chownSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +16,6 @@ import { openRoot, postgresBin, type NativeRoot } from './root.ts';
 
 const clustersDir = 'var/lib/postgresql';
 const clusterPrefix = 'fleetwire-';
-const abandonedAfterMs = 3_600_000;
 const answerDeadlineMs = 30_000;
 const answerIntervalMs = 50;
 
@@ -93,7 +84,7 @@ export async function startNative(options: NativeOptions = {}): Promise<NativeSe
 /** The directory of a new cluster, as it is called inside of the root. */
 function createCluster(root: NativeRoot): string {
   removeDead(join(root.path, clustersDir));
-  const outside = mkdtempSync(join(root.path, clustersDir, clusterPrefix));
+  const outside = mkdtempSync(join(root.path, clustersDir, `${clusterPrefix}${process.pid}-`));
   chownSync(outside, root.uid, root.gid);
   const inside = outside.slice(root.path.length);
   const { status, stderr } = spawnSync(
@@ -116,19 +107,23 @@ function createCluster(root: NativeRoot): string {
 /** What runs that were killed have left. */
 function removeDead(clusters: string): void {
   for (const name of readdirSync(clusters)) {
+    if (!name.startsWith(clusterPrefix)) continue;
+    // Of its owner, not of the server: while a cluster is being made its servers come and go.
+    const owner = name.slice(clusterPrefix.length).split('-')[0] ?? '';
     const cluster = join(clusters, name);
-    if (name.startsWith(clusterPrefix) && isDead(cluster)) {
-      rmSync(cluster, { recursive: true, force: true });
-    }
+    if (isAlive(owner) || isServed(cluster)) continue;
+    rmSync(cluster, { recursive: true, force: true });
   }
 }
 
-function isDead(cluster: string): boolean {
+/** True while the server of a dead owner is still shutting down. */
+function isServed(cluster: string): boolean {
   const pidFile = join(cluster, 'postmaster.pid');
-  // Without one it has shut down, or is being made at this moment by another run, or stopped by a test.
-  if (!existsSync(pidFile)) return Date.now() - statSync(cluster).mtimeMs > abandonedAfterMs;
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
-  return !existsSync(`/proc/${pid}`);
+  return existsSync(pidFile) && isAlive(readFileSync(pidFile, 'utf8').split('\n')[0] ?? '');
+}
+
+function isAlive(pid: string): boolean {
+  return /^[0-9]+$/.test(pid) && existsSync(`/proc/${pid}`);
 }
 
 function spawnPostgres(
