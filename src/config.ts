@@ -56,6 +56,16 @@ export const settings = {
     fallback: String(limits.connectionsMax),
     help: 'WebSocket connections of the whole engine',
   },
+  userConnectionsMax: {
+    env: 'FLEETWIRE_USER_CONNECTIONS_MAX',
+    fallback: String(limits.userConnectionsMax),
+    help: 'connections of one user to the subscriber plane',
+  },
+  origins: {
+    env: 'FLEETWIRE_ORIGINS',
+    fallback: '',
+    help: 'origins whose pages may connect, separated by commas, or *; unset allows those of its own host',
+  },
   frameBytesMax: {
     env: 'FLEETWIRE_FRAME_BYTES_MAX',
     fallback: String(limits.frameBytesMax),
@@ -141,6 +151,17 @@ const optionalText = z
   .transform((value) => (value === '' ? null : value))
   .nullable();
 
+const originList = z
+  .string()
+  .transform((list) => list.split(',').map((origin) => origin.trim()))
+  .transform((origins) => origins.filter((origin) => origin !== ''))
+  .refine((origins) => origins.every(isOrigin), 'must be like https://fleet.example, or *');
+
+/** True for what a browser sends as `Origin`, so that a trailing slash cannot shut every page out. */
+function isOrigin(origin: string): boolean {
+  return origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin);
+}
+
 const schema = z.object({
   host: text,
   port: z.coerce.number().int().min(0).max(65_535),
@@ -161,6 +182,8 @@ const schema = z.object({
   jwtIssuer: text,
   jwtAudience: text,
   connectionsMax: z.coerce.number().int().min(1).max(1_000_000),
+  userConnectionsMax: z.coerce.number().int().min(1).max(1_000_000),
+  origins: originList,
   frameBytesMax: z.coerce.number().int().min(1_024).max(1_048_576),
   framesInFlightMax: z.coerce.number().int().min(1).max(10_000),
   journalBytesMax: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER),

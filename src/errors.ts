@@ -81,6 +81,8 @@ export const refusals = {
   draining: { code: 504, message: 'the engine is stopping' },
   tooManyConnections: { code: 505, message: 'the engine holds as many connections as it may' },
   subprotocolUnknown: { code: 506, message: 'offer fleetwire.v1 or fleetwire.v1.json' },
+  originNotAllowed: { code: 507, message: 'pages of this origin may not connect' },
+  tooManyOfUser: { code: 508, message: 'more connections than one user may hold' },
 } as const satisfies Record<string, Refusal>;
 
 export type RefusalName = keyof typeof refusals;

@@ -20,6 +20,8 @@ export const limits = {
 
   // Connections.
   connectionsMax: 18_000,
+  /** Of one user on the subscriber plane: many tabs and a few wall screens. Devices have one each. */
+  userConnectionsMax: 100,
   /** Frames of one device that are not acknowledged yet. */
   framesInFlightMax: 64,
   /** Bytes that wait in one device's socket; acks are small, so a full one means a dead reader. */

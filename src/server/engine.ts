@@ -180,6 +180,7 @@ async function listen(
   const gateway = await openGateway({
     host: config.host,
     port: config.port,
+    origins: config.origins,
     verify: createVerifier(config, secret),
     routes: createRoutes({ unready, exposition, metrics }),
     attach: createAttach({ ...stages, config, clock, metrics, vehicles }),

@@ -9,9 +9,11 @@ import { closeCodes, FleetwireError, messageOf, refusals, type RefusalName } fro
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
-import { subprotocols, tokenSubprotocolPrefix, type Codec } from '../wire/encode.ts';
+import type { Codec } from '../wire/encode.ts';
 import { isPositionFrame, type Encoded } from '../wire/positions.ts';
 import type { Verdict, Verify } from './auth.ts';
+import { readOffer, type Offer } from './offer.ts';
+import { isOriginAllowed } from './origin.ts';
 import {
   closeOfRefusal,
   createPeer,
@@ -21,10 +23,13 @@ import {
   type Plane,
 } from './peer.ts';
 import { errorReply, planePaths, type HttpReply, type Routes } from './routes.ts';
+import { createTally } from './tally.ts';
 
 export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
+  /** Origins whose pages may connect, `*` for all; empty for those of the engine's own host. */
+  readonly origins: readonly string[];
   readonly verify: Verify;
   readonly routes: Routes;
   /** Makes the stage behind a connection. */
@@ -61,12 +66,15 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const uws = await loadUws();
   const app = uws.App();
   const peers = new Set<Peer>();
+  /** Connections of each user to the subscriber plane. */
+  const users = createTally();
   let isAccepting = true;
   let sockets = 0;
 
   function refusalOfUpgrade(offered: Offer): RefusalName | null {
     if (!isAccepting) return 'draining';
     if (sockets >= bounds.connectionsMax) return 'tooManyConnections';
+    if (!isOriginAllowed(offered, options.origins)) return 'originNotAllowed';
     return offered.codec === null ? 'subprotocolUnknown' : null;
   }
 
@@ -99,6 +107,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         sockets -= 1;
         if (data.peer === null) return;
         peers.delete(data.peer);
+        if (name === 'live') users.remove(userOf(data.peer.identity));
         metrics.counters.connectionsClosed += 1;
         data.peer.gone();
       },
@@ -114,7 +123,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     req: HttpRequest,
     context: Parameters<HttpResponse['upgrade']>[4],
   ): void {
-    const offered = readOffer(name, req);
+    const offered = readOffer(name, (header) => req.getHeader(header));
     const refused = refusalOfUpgrade(offered);
     if (refused !== null || offered.codec === null) {
       const reason = refused ?? 'subprotocolUnknown';
@@ -134,11 +143,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const admit = (verdict: Verdict): void => {
       if (data.isGone) return;
       if (!isAccepting) return refuse(ws, 'draining');
-      const refused = refusalOfVerdict(verdict, name);
+      const refused = refusalOfVerdict(verdict, name) ?? refusalOfUser(name, verdict);
       if (refused !== null) refuse(ws, refused);
       else if ('identity' in verdict) ws.cork(() => greet(name, ws, verdict.identity));
     };
     options.verify(data.token).then(admit, () => admit({ refused: 'tokenKeysUnavailable' }));
+  }
+
+  function refusalOfUser(name: Plane, verdict: Verdict): RefusalName | null {
+    if (name !== 'live' || 'refused' in verdict) return null;
+    return users.get(userOf(verdict.identity)) < bounds.userConnectionsMax ? null : 'tooManyOfUser';
   }
 
   function greet(name: Plane, ws: WebSocket<UserData>, identity: Identity): void {
@@ -160,6 +174,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       },
     });
     peers.add(data.peer);
+    if (name === 'live') users.add(userOf(identity));
   }
 
   /** Closes a socket that has not become a peer. */
@@ -195,35 +210,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** What an upgrade request offers: its token, and the codec of the subprotocol it asks for. */
-interface Offer {
-  readonly token: string | null;
-  readonly codec: Codec | null;
-  /** To be echoed; empty where the client offered none. */
-  readonly subprotocol: string;
-}
-
-function readOffer(plane: Plane, req: HttpRequest): Offer {
-  const items = req
-    .getHeader('sec-websocket-protocol')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-  const bearer = items.find((item) => item.startsWith(tokenSubprotocolPrefix));
-  const offered = items.filter((item) => item !== bearer);
-  const token = bearer?.slice(tokenSubprotocolPrefix.length) ?? readBearer(req);
-  // A client that can set headers need not name a subprotocol; it speaks MessagePack.
-  if (offered.length === 0 && bearer === undefined) {
-    return { token, codec: 'messagepack', subprotocol: '' };
-  }
-  const known: readonly Codec[] = plane === 'ingest' ? ['messagepack'] : ['messagepack', 'json'];
-  const codec = known.find((name) => offered.includes(subprotocols[name])) ?? null;
-  return { token, codec, subprotocol: codec === null ? '' : subprotocols[codec] };
-}
-
-function readBearer(req: HttpRequest): string | null {
-  const [scheme, token] = req.getHeader('authorization').split(' ');
-  return scheme?.toLowerCase() === 'bearer' && token !== undefined ? token : null;
+/** Neither part can hold a slash of its own in front of the first. */
+function userOf({ tenant, subject }: Identity): string {
+  return `${tenant}/${subject}`;
 }
 
 function answer(routes: Routes, res: HttpResponse, req: HttpRequest): void {

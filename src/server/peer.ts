@@ -79,6 +79,7 @@ export function closeOfRefusal(refused: RefusalName): CloseName {
   if (refused === 'tokenExpired') return 'tokenExpired';
   if (refused === 'beforeHello') return 'badRequest';
   if (refused === 'draining') return 'shutdown';
+  if (refused === 'tooManyOfUser') return 'connectionLimit';
   if (refused === 'roleNotAllowed') return 'permissionDenied';
   if (refused === 'tokenKeysUnavailable') return 'insufficientState';
   return 'invalidToken';

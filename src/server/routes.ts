@@ -64,6 +64,7 @@ const statusOf: Partial<Record<RefusalName, string>> = {
   methodNotAllowed: '405 Method Not Allowed',
   upgradeRequired: '426 Upgrade Required',
   subprotocolUnknown: '400 Bad Request',
+  originNotAllowed: '403 Forbidden',
   draining: '503 Service Unavailable',
   tooManyConnections: '503 Service Unavailable',
 };

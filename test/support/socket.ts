@@ -35,6 +35,8 @@ export interface SocketOptions {
   readonly token?: string;
   readonly header?: boolean;
   readonly protocols?: readonly string[];
+  /** The origin of the page, as a browser would say it. */
+  readonly origin?: string;
 }
 
 /** Opens a socket; rejects when the upgrade is refused, with the HTTP status in the message. */
@@ -43,6 +45,7 @@ export async function openSocket(url: string, options: SocketOptions = {}): Prom
   const bearer = token === undefined || header ? [] : [`bearer.${token}`];
   const socket = new WebSocket(url, [...protocols, ...bearer], {
     headers: token !== undefined && header ? { authorization: `Bearer ${token}` } : {},
+    ...(options.origin === undefined ? {} : { origin: options.origin }),
     perMessageDeflate: false,
   });
   const messages: unknown[] = [];
