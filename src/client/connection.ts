@@ -1,5 +1,6 @@
 /**
- * One connection that comes back: token, socket, hello, then again after a pause when it is lost.
+ * One connection that comes back: token, socket, hello, new tokens while it is open, then again after a
+ * pause when it is lost.
  * Invariant: at most one socket at a time; what belongs to an earlier attempt (`attempt`) is ignored;
  * there is one way to the state `closed`, and nothing happens after it.
  * Bound: every wait has a deadline, every pause a ceiling.
@@ -9,6 +10,7 @@ import { mayReconnect, messageOf } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { tokenSubprotocolPrefix } from '../wire/encode.ts';
 import { backoffDelayMs, hintedDelayMs } from './backoff.ts';
+import { createRenewal } from './renewal.ts';
 import {
   abnormalCloseCode,
   chooseWebSocket,
@@ -17,7 +19,7 @@ import {
   type WebSocketConstructor,
 } from './socket.ts';
 
-/** A token, or what makes one for each connection. */
+/** A token, or what makes one for each connection, and again before it expires on one. */
 export type TokenSource = string | (() => string | Promise<string>);
 
 export type ConnectionState =
@@ -41,6 +43,7 @@ export type ConnectionBounds = Pick<
   | 'clientDelayMinMs'
   | 'clientDelayMaxMs'
   | 'clientStableAfterMs'
+  | 'clientRenewDelayMinMs'
 >;
 
 export interface ConnectionOptions {
@@ -51,14 +54,16 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly bounds: ConnectionBounds;
+  /** The frame that brings a new token to the engine. */
+  refreshFrame(jwt: string): Uint8Array | string;
   onMessage(data: Uint8Array | string): void;
   onState(state: ConnectionState): void;
 }
 
 export interface Connection {
   readonly state: ConnectionState;
-  /** The owner says that the hello has come. */
-  establish(): void;
+  /** The owner says that the hello has come, and the engine's time in it. */
+  establish(serverTimeMs: number): void;
   /** Only while open. */
   send(data: Uint8Array | string): void;
   /** Drops the connection now and comes back after `pauseMs`. */
@@ -76,18 +81,28 @@ export function createConnection(options: ConnectionOptions): Connection {
   let failures = 0;
   let openedAtMs = 0;
   let socket: Socket | null = null;
+  /** The token that the socket was opened with. */
+  let jwt = '';
   let timer: Timer | null = null;
   let closing: Promise<void> | null = null;
   /** Set while closing: called when the socket is gone. */
   let onGone: (() => void) | null = null;
+  const renewal = createRenewal({
+    make: typeof options.token === 'string' ? null : options.token,
+    clock,
+    random: options.random,
+    bounds,
+    send: (next) => socket?.send(options.refreshFrame(next)),
+  });
   begin();
 
   return {
     get state() {
       return state;
     },
-    establish() {
+    establish(serverTimeMs) {
       timer?.cancel();
+      renewal.start(jwt, serverTimeMs);
       openedAtMs = clock.monotonicMs();
       enter({ name: 'open' });
     },
@@ -117,8 +132,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function dial(mine: number): Promise<void> {
     const { token } = options;
     const open = await chooseWebSocket(options.WebSocket);
-    const jwt = typeof token === 'string' ? token : await token();
+    const fresh = typeof token === 'string' ? token : await token();
     if (mine !== attempt) return;
+    jwt = fresh;
     const protocols = [options.subprotocol, `${tokenSubprotocolPrefix}${jwt}`];
     socket = openSocket(open, options.url, protocols, {
       onOpen() {
@@ -166,6 +182,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function drop(): void {
     attempt++;
     timer?.cancel();
+    renewal.stop();
     socket?.abandon();
     socket = null;
   }
@@ -174,6 +191,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const last = socket;
     attempt++;
     timer?.cancel();
+    renewal.stop();
     socket = null;
     enter({ name: 'closed', closeCode: normalCloseCode, reason: '' });
     if (last === null) return Promise.resolve();

@@ -114,6 +114,7 @@ export function createDeviceClient(options: DeviceClientOptions): DeviceClient {
     clock,
     random: options.random ?? Math.random,
     bounds: { ...limits, ...options.bounds },
+    refreshFrame: (token) => encodeDeviceFrame({ type: frameTypes.refresh, token }),
     onMessage,
     onState,
   });
@@ -222,7 +223,7 @@ export function createDeviceClient(options: DeviceClientOptions): DeviceClient {
       drop(fix.vehicle, fix.timeMs, 'attributesTooLarge');
     }
     throttle.restart();
-    connection.establish();
+    connection.establish(next.serverTimeMs);
     waiters.settle(backlog.length);
     pump();
   }

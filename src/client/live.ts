@@ -2,11 +2,11 @@
  * The live client: subscriptions that survive lost connections, and calls.
  * Invariant: a subscription gets its snapshot before anything else, on each connection again, until it is
  * ended by the program, by the engine or by a refusal that is not temporary; a call is settled once.
- * Bound: one subscription a topic; `clientRequestsMax` requests that wait for an answer, those that wait
- * for a connection among them.
+ * Bound: one subscription a topic, one area; `clientRequestsMax` requests that wait for an answer, those that
+ * wait for a connection among them.
  */
 import { systemClock, type Clock } from '../clock.ts';
-import { refusals } from '../errors.ts';
+import { refusals, type RefusalName } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { encodeSubscriberFrame, subprotocols, type Codec } from '../wire/encode.ts';
 import { parseJson } from '../wire/json.ts';
@@ -20,6 +20,8 @@ import {
   type SubscriberReply,
   type SubscriberSession,
 } from '../wire/types.ts';
+import { createArea, type AreaHandlers, type AreaRateBounds, type AreaSubscribed } from './area.ts';
+import { areaTopic, type AreaBounds } from './bounds.ts';
 import {
   createConnection,
   type ConnectionBounds,
@@ -28,12 +30,8 @@ import {
 } from './connection.ts';
 import { createRequests, LiveError, type RequestBounds, type Settle } from './request.ts';
 import type { WebSocketConstructor } from './socket.ts';
-import {
-  createSubscription,
-  type Subscription,
-  type SubscriptionHandlers,
-  type Subscribed,
-} from './subscription.ts';
+import type { Stream, StreamOptions } from './stream.ts';
+import { createSubscription, type Subscribed, type SubscriptionHandlers } from './subscription.ts';
 
 export interface LiveClientOptions {
   /** `ws://host:port/v1/live`, or `wss://`. */
@@ -44,15 +42,24 @@ export interface LiveClientOptions {
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
   readonly WebSocket?: WebSocketConstructor | undefined;
-  readonly bounds?: Partial<ConnectionBounds & RequestBounds> | undefined;
+  readonly bounds?: Partial<ConnectionBounds & RequestBounds & AreaRateBounds> | undefined;
 }
 
 export interface LiveClient {
   readonly state: ConnectionState;
   readonly session: SubscriberSession | null;
-  /** Messages of the engine that this client does not understand. */
+  /**
+   * Messages of the engine that were not handed on: not understood, of nothing that is subscribed, or events
+   * that came again or out of their order.
+   */
   readonly ignored: number;
+  /**
+   * A program that keeps its place in an event topic gives it as `options.since`, `[epoch, offset]` of the last
+   * event that it has; without it the subscription starts with the state of the topic now.
+   */
   subscribe(topic: string, handlers: SubscriptionHandlers, options?: PlainMap): Subscribed;
+  /** The vehicles within bounds that may be moved (`AreaSubscribed.move`). One area at a time. */
+  area(bounds: AreaBounds, handlers: AreaHandlers, options?: PlainMap): AreaSubscribed;
   /** Rejects with a `LiveError`. A call made while connecting waits for the connection. */
   call(method: string, params?: Plain): Promise<Plain>;
   close(): Promise<void>;
@@ -63,7 +70,8 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
   const codec = options.codec ?? 'messagepack';
   const bounds = { ...limits, ...options.bounds };
   const requests = createRequests(clock, bounds);
-  const subscriptions = new Map<string, Subscription>();
+  /** By the topic of their frames. */
+  const streams = new Map<string, Stream>();
   /** Requests that wait for a connection, in their order. */
   const unsent = new Map<number, SubscriberFrame>();
   let session: SubscriberSession | null = null;
@@ -76,6 +84,7 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
     clock,
     random: options.random ?? Math.random,
     bounds,
+    refreshFrame: (token) => encodeSubscriberFrame({ type: frameTypes.refresh, token }, codec),
     onMessage,
     onState,
   });
@@ -91,6 +100,7 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
       return ignored;
     },
     subscribe,
+    area,
     call,
     close: () => connection.close(),
   };
@@ -101,9 +111,38 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
     topicOptions: PlainMap | null = null,
   ): Subscribed {
     const subscription = createSubscription({
+      ...streamOptions(topic, () => subscription),
       topic,
       handlers,
       options: topicOptions,
+    });
+    // Its frames would have another topic than the one asked for.
+    if (topic === areaTopic || topic.startsWith(`${areaTopic}:`)) {
+      subscription.fail(refusedWith('badTopic'));
+    } else {
+      add(topic, subscription);
+    }
+    return subscription.handle;
+  }
+
+  function area(
+    areaBounds: AreaBounds,
+    handlers: AreaHandlers,
+    areaOptions: PlainMap | null = null,
+  ): AreaSubscribed {
+    const stream = createArea({
+      ...streamOptions(areaTopic, () => stream),
+      bounds,
+      area: areaBounds,
+      handlers,
+      options: areaOptions,
+    });
+    add(areaTopic, stream);
+    return stream.handle;
+  }
+
+  function streamOptions(topic: string, self: () => Stream): StreamOptions {
+    return {
       clock,
       random: options.random ?? Math.random,
       bounds,
@@ -111,20 +150,21 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
       request,
       reconnect: (delayMs) => connection.pause(delayMs),
       onEnd: () => {
-        if (subscriptions.get(topic) === subscription) subscriptions.delete(topic);
+        if (streams.get(topic) === self()) streams.delete(topic);
       },
-    });
+    };
+  }
+
+  function add(topic: string, stream: Stream): void {
     const { state } = connection;
-    if (subscriptions.has(topic)) {
-      const { code, message } = refusals.alreadySubscribed;
-      subscription.fail(new LiveError('refused', code, message, false));
+    if (streams.has(topic)) {
+      stream.fail(refusedWith('alreadySubscribed'));
     } else if (state.name === 'closed') {
-      subscription.fail(new LiveError('closed', state.closeCode, closedText(state.reason), false));
+      stream.fail(new LiveError('closed', state.closeCode, closedText(state.reason), false));
     } else {
-      subscriptions.set(topic, subscription);
-      if (state.name === 'open') subscription.start();
+      streams.set(topic, stream);
+      stream.start();
     }
-    return subscription.handle;
   }
 
   function call(method: string, params: Plain = null): Promise<Plain> {
@@ -160,11 +200,11 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
     if (state.name === 'waiting') {
       const error = new LiveError('closed', state.closeCode, closedText(state.reason), true);
       requests.failAll(error, (id) => unsent.has(id));
-      for (const subscription of subscriptions.values()) subscription.stop();
+      for (const stream of streams.values()) stream.stop();
     } else if (state.name === 'closed') {
       const error = new LiveError('closed', state.closeCode, closedText(state.reason), false);
       requests.failAll(error, () => false);
-      for (const subscription of [...subscriptions.values()]) subscription.fail(error);
+      for (const stream of [...streams.values()]) stream.fail(error);
     }
     options.onState?.(state);
   }
@@ -186,23 +226,27 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
         const { code, message, temporary } = reply;
         return requests.fail(reply.request, new LiveError('refused', code, message, temporary));
       }
-      default: {
-        const subscription = subscriptions.get(reply.topic);
-        subscription?.receive(reply);
-        return subscription !== undefined;
-      }
+      default:
+        return streams.get(reply.topic)?.receive(reply) ?? false;
     }
   }
 
   function onHello(next: SubscriberSession): boolean {
     if (connection.state.name === 'open') return false;
     session = next;
-    connection.establish();
-    for (const subscription of [...subscriptions.values()]) subscription.start();
+    // One that is made when the new state is told starts by itself.
+    const earlier = [...streams.values()];
+    connection.establish(next.serverTimeMs);
+    for (const stream of earlier) stream.start();
     for (const frame of unsent.values()) connection.send(encodeSubscriberFrame(frame, codec));
     unsent.clear();
     return true;
   }
+}
+
+function refusedWith(name: RefusalName): LiveError {
+  const { code, message } = refusals[name];
+  return new LiveError('refused', code, message, false);
 }
 
 function closedText(reason: string): string {

@@ -5,10 +5,10 @@
 import { describe, expect, it } from 'vitest';
 import type { LiveError } from '../../src/client/index.ts';
 import { closeCodes } from '../../src/errors.ts';
-import { until } from './devicefixture.ts';
 import { bus, listen, resultOf, useLive } from './livefixture.ts';
 import { createManualClock } from '../support/clock.ts';
 import { fastBounds, subscriberHello } from './peer.ts';
+import { until } from './peerfixture.ts';
 
 const live = useLive();
 const { connect, acceptOpen } = live;

@@ -5,9 +5,10 @@
 import { describe, expect, it } from 'vitest';
 import { ConnectionClosedError } from '../../src/client/index.ts';
 import { closeCodes } from '../../src/errors.ts';
-import { fixAt, sendMany, timesOf, until, useDevice } from './devicefixture.ts';
+import { fixAt, sendMany, timesOf, useDevice } from './devicefixture.ts';
 import { createManualClock } from '../support/clock.ts';
 import { deviceHello } from './peer.ts';
+import { until } from './peerfixture.ts';
 
 const device = useDevice();
 const { connect, acceptOpen } = device;

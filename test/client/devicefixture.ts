@@ -1,5 +1,4 @@
 /** A device client and a scripted peer for each test, with a record of all that the client told. */
-import { afterEach, beforeEach } from 'vitest';
 import {
   createDeviceClient,
   type ConnectionState,
@@ -10,7 +9,8 @@ import {
   type DeviceFix,
   type DeviceRefusal,
 } from '../../src/client/index.ts';
-import { deviceHello, fastBounds, startPeer, type Peer, type PeerConnection } from './peer.ts';
+import { deviceHello, fastBounds, type PeerConnection } from './peer.ts';
+import { usePeer, type PeerFixture } from './peerfixture.ts';
 
 export interface Connected {
   readonly client: DeviceClient;
@@ -22,48 +22,26 @@ export interface Connected {
   state(name: ConnectionState['name']): Promise<ConnectionState>;
 }
 
-export interface DeviceFixture {
-  readonly peer: Peer;
+export interface DeviceFixture extends Pick<PeerFixture, 'peer' | 'replacePeer'> {
   connect(options?: Partial<DeviceClientOptions>): Connected;
   /** The next connection, after its hello. */
   acceptOpen(session?: Record<string, unknown>): Promise<PeerConnection>;
-  /** Closes the peer and starts another one at another port. */
-  replacePeer(): Promise<void>;
 }
 
 /** Registers hooks that start and end it for each test. */
 export function useDevice(): DeviceFixture {
-  let peer: Peer;
-  let clients: DeviceClient[] = [];
-
-  beforeEach(async () => {
-    peer = await startPeer();
-    clients = [];
-  });
-
-  afterEach(async () => {
-    await Promise.all(clients.map((client) => client.close()));
-    await peer.close();
-  });
-
+  const fixture = usePeer();
   return {
     get peer() {
-      return peer;
+      return fixture.peer;
     },
+    replacePeer: fixture.replacePeer,
     connect(options = {}) {
-      const connected = connectTo(peer.url, options);
-      clients.push(connected.client);
+      const connected = connectTo(fixture.peer.url, options);
+      fixture.track(connected.client);
       return connected;
     },
-    async acceptOpen(session = {}) {
-      const connection = await peer.accept();
-      connection.send(deviceHello(session));
-      return connection;
-    },
-    async replacePeer() {
-      await peer.close();
-      peer = await startPeer();
-    },
+    acceptOpen: (session = {}) => fixture.acceptWith(deviceHello(session)),
   };
 }
 
@@ -107,9 +85,4 @@ export function sendMany(client: DeviceClient, firstMs: number, count: number): 
 export function timesOf(frame: readonly unknown[]): number[] {
   const [, , baseMs, fixes] = frame as [number, number, number, number[][]];
   return fixes.map((fix) => baseMs + (fix[0] ?? NaN));
-}
-
-/** Resolves when `condition` holds; the event loop turns in between, no time is waited for. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate);
 }

@@ -16,6 +16,7 @@ import {
   type Position,
 } from '../../src/client/index.ts';
 import { closeCodes, refusals } from '../../src/errors.ts';
+import { createManualClock } from '../support/clock.ts';
 import { startTestEngine, testToken, type TestEngine } from '../support/engine.ts';
 
 let engine: TestEngine;
@@ -61,14 +62,17 @@ function viewer(options: Partial<LiveClientOptions> = {}): LiveClient {
 
 /**
  * Subscribes and gathers positions. `until` resolves when their counts add up to `fixes`, `reaches` when
- * the newest one, of a snapshot or live, has this time.
+ * the newest one, of a snapshot or live, has this time, `begins` when there are so many snapshots.
  */
 async function watch(client: LiveClient, topic: string) {
   const seen: Position[] = [];
   const snapshots: (readonly Position[])[] = [];
   let total = 0;
   let newestMs = 0;
-  let wake: () => void = () => undefined;
+  const wakes: (() => void)[] = [];
+  const wake = (): void => {
+    for (const resolve of wakes.splice(0)) resolve();
+  };
   const { ready, unsubscribe } = client.subscribe(topic, {
     onSnapshot(positions) {
       snapshots.push(positions);
@@ -88,10 +92,14 @@ async function watch(client: LiveClient, topic: string) {
     snapshots,
     unsubscribe,
     async until(fixes: number): Promise<void> {
-      while (total < fixes) await new Promise<void>((resolve) => (wake = resolve));
+      while (total < fixes) await new Promise<void>((resolve) => wakes.push(resolve));
+    },
+    async begins(snapshotCount: number): Promise<void> {
+      while (snapshots.length < snapshotCount)
+        await new Promise<void>((resolve) => wakes.push(resolve));
     },
     async reaches(timeMs: number): Promise<void> {
-      while (newestMs < timeMs) await new Promise<void>((resolve) => (wake = resolve));
+      while (newestMs < timeMs) await new Promise<void>((resolve) => wakes.push(resolve));
     },
   };
 }
@@ -213,6 +221,27 @@ describe('what the engine refuses', () => {
   });
 });
 
+describe('a token that is about to expire', () => {
+  it('is replaced on the open connection, and what the new one does not allow ends', async () => {
+    const clock = createManualClock();
+    const vehicles = [['a', 'b'], ['b']];
+    const states: ConnectionState[] = [];
+    const live = viewer({
+      clock,
+      token: () => testToken({ sub: 'd', role: 'driver', vehicles: vehicles.shift() ?? [] }),
+      onState: (state) => states.push(state),
+    });
+    const onSnapshot = (): void => undefined;
+    const unsubscribed = new Promise<string>((resolve) => {
+      live.subscribe('vehicle:a', { onSnapshot, onUnsubscribed: resolve });
+    });
+    await live.subscribe('vehicle:b', { onSnapshot }).ready;
+    clock.advance(clock.nextInMs ?? 0);
+    expect(await unsubscribed).toBe(refusals.topicNotAllowed.message);
+    expect(states.map(({ name }) => name)).toEqual(['open']);
+  });
+});
+
 describe('a restart of the engine', () => {
   it('loses nothing: devices send again, subscribers get a snapshot again', async () => {
     const states: ConnectionState[] = [];
@@ -228,8 +257,8 @@ describe('a restart of the engine', () => {
     const restarted = engine.restart();
     for (let index = 200; index < 400; index++) client.send(fixAt(index));
     await restarted;
-    // What came while the subscriber was away is in its new snapshot.
-    await Promise.all([client.flushed(), live.reaches(fixAt(399).timeMs)]);
+    // What came while the subscriber was away is in its new snapshot; all may have come before that.
+    await Promise.all([client.flushed(), live.reaches(fixAt(399).timeMs), live.begins(2)]);
     expect(client.stats).toMatchObject({ acked: 400, refused: 0, backlog: 0 });
     const lost = states.find(({ name }) => name === 'waiting');
     // A stopping engine says so, with a pause; what follows may be refused connections.

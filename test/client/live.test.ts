@@ -25,14 +25,14 @@ describe('subscribe', () => {
       send([49, 1, resultOf([bus])]);
       expect(await fleet.ready).toMatchObject({ epoch: 'e1', offset: 0 });
       send([52, 'fleet', [bus, bus]]);
-      send([51, 'fleet', 7, 'geofence', { name: 'depot' }]);
+      send([51, 'fleet', 0, 'summary', { moving: 1, idle: 0, offline: 0, emergency: 0 }]);
       send([53, 'fleet', { skipped: 12, durationMs: 500 }]);
       send([54, 'fleet', 'the tenant is gone']);
       await fleet.count(5);
       expect(fleet.told).toEqual([
         ['snapshot', [busAsFriend]],
         ['positions', [busAsFriend, busAsFriend]],
-        ['event', 'geofence', { name: 'depot' }],
+        ['now', 'summary', { moving: 1, idle: 0, offline: 0, emergency: 0 }],
         ['conflated', { skipped: 12, durationMs: 500 }],
         ['unsubscribed', 'the tenant is gone'],
       ]);
@@ -58,8 +58,9 @@ describe('subscribe', () => {
       [32, 3, 'fleet', { since: ['e1', 0] }],
       [32, 4, 'trip:t1', { minIntervalMs: 5, since: ['e1', 41] }],
     ]);
-    second.send([49, 3, resultOf([])]);
+    second.send([49, 3, { ...resultOf([]), epoch: 'e2' }]);
     await fleet.count(2);
+    // Positions have no history: a new run of the engine is no gap.
     expect(fleet.told).toEqual([
       ['snapshot', [busAsFriend]],
       ['snapshot', []],

@@ -1,17 +1,18 @@
 /** A live client and a scripted peer for each test, with a record of all that handlers are told. */
-import { afterEach, beforeEach } from 'vitest';
 import {
   createLiveClient,
+  type AreaBounds,
   type LiveClient,
   type LiveClientOptions,
+  type Plain,
   type PlainMap,
   type Position,
 } from '../../src/client/index.ts';
 import type { LivePosition } from '../../src/wire/types.ts';
-import { fastBounds, startPeer, subscriberHello, type Peer, type PeerConnection } from './peer.ts';
+import { fastBounds, subscriberHello, type PeerConnection } from './peer.ts';
+import { usePeer, type PeerFixture } from './peerfixture.ts';
 
-export interface LiveFixture {
-  readonly peer: Peer;
+export interface LiveFixture extends Pick<PeerFixture, 'peer'> {
   connect(options?: Partial<LiveClientOptions>): LiveClient;
   /** The next connection, after its hello. */
   acceptOpen(): Promise<PeerConnection>;
@@ -19,38 +20,17 @@ export interface LiveFixture {
 
 /** Registers hooks that start and end it for each test. */
 export function useLive(): LiveFixture {
-  let peer: Peer;
-  let clients: LiveClient[] = [];
-
-  beforeEach(async () => {
-    peer = await startPeer();
-    clients = [];
-  });
-
-  afterEach(async () => {
-    await Promise.all(clients.map((client) => client.close()));
-    await peer.close();
-  });
-
+  const fixture = usePeer();
   return {
     get peer() {
-      return peer;
+      return fixture.peer;
     },
     connect(options = {}) {
-      const client = createLiveClient({
-        url: peer.url,
-        token: 'jwt',
-        bounds: fastBounds,
-        ...options,
-      });
-      clients.push(client);
-      return client;
+      const { url } = fixture.peer;
+      const client = createLiveClient({ url, token: 'jwt', bounds: fastBounds, ...options });
+      return fixture.track(client);
     },
-    async acceptOpen() {
-      const connection = await peer.accept();
-      connection.send(subscriberHello);
-      return connection;
-    },
+    acceptOpen: () => fixture.acceptWith(subscriberHello),
   };
 }
 
@@ -92,31 +72,104 @@ export const resultOf = (snapshot: readonly LivePosition[] = [], offset = 0) => 
   snapshot,
 });
 
-/** Subscribes and writes down, in order, all that the handlers are told. */
-export function listen(client: LiveClient, topic: string, options?: PlainMap) {
+/** An event as an answer has it. */
+export const eventOf = (offset: number, event = `n${offset}`, data: Plain = null) => [
+  offset,
+  event,
+  data,
+  1_550_475_950_000 + offset,
+];
+
+interface EventsOptions {
+  readonly recovered?: boolean;
+  readonly wasRecovering?: boolean;
+  readonly epoch?: string;
+  readonly openTotal?: number;
+}
+
+/** The answer to a subscribe of an event topic that says what was missed, or what is open. */
+export function eventsOf(
+  offset: number,
+  events: readonly (readonly unknown[])[],
+  options: EventsOptions = {},
+) {
+  const { recovered = false, epoch = 'e1', openTotal = 0 } = options;
+  const wasRecovering = options.wasRecovering ?? recovered;
+  return { epoch, offset, wasRecovering, recovered, snapshot: [], events, openTotal };
+}
+
+/** The answer to an area: what it covers, and the vehicles of its snapshot. */
+export function areaOf(bounds: AreaBounds, vehicles: readonly string[] = [], moved = false) {
+  const { west, south, east, north } = bounds;
+  const snapshot = vehicles.map((vehicle) => [vehicle, ...bus.slice(1)] as unknown as LivePosition);
+  return { ...resultOf(snapshot), area: [west, south, east, north], moved };
+}
+
+/** What handlers are told, in order. */
+export interface Told {
+  readonly told: readonly unknown[];
+  /** Resolves when there are so many entries. */
+  count(entries: number): Promise<void>;
+}
+
+function createTold() {
   const told: unknown[] = [];
   const waiting: (() => void)[] = [];
-  const tell = (...entry: unknown[]): void => {
-    told.push(entry);
-    for (const resolve of waiting.splice(0)) resolve();
+  return {
+    told,
+    tell(...entry: unknown[]): void {
+      told.push(entry);
+      for (const resolve of waiting.splice(0)) resolve();
+    },
+    async count(entries: number): Promise<void> {
+      while (told.length < entries) await new Promise<void>((resolve) => waiting.push(resolve));
+    },
   };
+}
+
+/** Subscribes and writes down, in order, all that the handlers are told. */
+export function listen(client: LiveClient, topic: string, options?: PlainMap) {
+  const { told, tell, count } = createTold();
   const handle = client.subscribe(
     topic,
     {
-      onSnapshot: (positions) => tell('snapshot', positions),
+      onSnapshot: (positions, result) =>
+        result.offset === 0 && result.events.length === 0
+          ? tell('snapshot', positions)
+          : tell('state', result.offset, offsetsOf(result.events), result.recovered),
       onPositions: (positions) => tell('positions', positions),
-      onEvent: (event) => tell('event', event.event, event.data),
+      onEvent: (event) => tell('event', event.offset, event.event, event.data),
+      onState: (event) => tell('now', event.event, event.data),
+      onGap: ({ since, result }) => tell('gap', since, result.offset),
       onConflated: (conflated) => tell('conflated', conflated),
       onError: (error) => tell('error', error.kind, error.code),
       onUnsubscribed: (reason) => tell('unsubscribed', reason),
     },
     options,
   );
-  return {
-    ...handle,
-    told,
-    async count(entries: number): Promise<void> {
-      while (told.length < entries) await new Promise<void>((resolve) => waiting.push(resolve));
+  return { ...handle, told, count } satisfies Told;
+}
+
+const offsetsOf = (events: readonly { readonly offset: number }[]): number[] =>
+  events.map(({ offset }) => offset);
+
+/** Opens an area and writes down, in order, all that the handlers are told. */
+export function listenArea(client: LiveClient, bounds: AreaBounds, options?: PlainMap) {
+  const { told, tell, count } = createTold();
+  const vehicles = (positions: readonly Position[]): string[] =>
+    positions.map(({ vehicle }) => vehicle);
+  const handle = client.area(
+    bounds,
+    {
+      onSnapshot: (positions, { moved, area }) =>
+        tell(moved ? 'moved' : 'snapshot', area.west, vehicles(positions)),
+      onPositions: (positions) => tell('positions', vehicles(positions)),
+      onLeft: (left) => tell('left', left),
+      onConflated: (conflated) => tell('conflated', conflated),
+      onError: (error) => tell('error', error.kind, error.code),
+      onUnsubscribed: (reason) => tell('unsubscribed', reason),
     },
-  };
+    options,
+  );
+  return { ...handle, told, count } satisfies Told;
 }

@@ -9,7 +9,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { parseJson } from '../../src/wire/json.ts';
 import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
 
-type Frame = readonly unknown[];
+export type Frame = readonly unknown[];
 
 export interface PeerConnection {
   /** The subprotocol items that the client offered. */
@@ -36,12 +36,13 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-/** Reconnects at once, as far as a client goes. */
+/** Reconnects at once, as far as a client goes, and moves an area as soon as it may. */
 export const fastBounds = {
   clientDelayMinMs: 1,
   clientDelayMaxMs: 5,
   clientConnectTimeoutMs: 10_000,
   clientHelloTimeoutMs: 10_000,
+  clientAreaIntervalMs: 0,
 } as const;
 
 export const deviceHello = (session: Record<string, unknown> = {}): Frame => [

@@ -3,7 +3,8 @@
  * socket: lost acks, refusals and slow-downs, which the real engine does not do on demand.
  */
 import { describe, expect, it } from 'vitest';
-import { fixAt, sendMany, timesOf, until, useDevice } from './devicefixture.ts';
+import { fixAt, sendMany, timesOf, useDevice } from './devicefixture.ts';
+import { until } from './peerfixture.ts';
 import { createManualClock } from '../support/clock.ts';
 
 const device = useDevice();
