@@ -1,4 +1,4 @@
--- Fleetwire's schema, version 1. It applies as it stands, and again without harm, to PostgreSQL 16 and
+-- Fleetwire's schema, version 2. It applies as it stands, and again without harm, to PostgreSQL 16 and
 -- later with TimescaleDB 2.13 and later, in the Apache edition as well as the Community edition:
 --   psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f schema.sql
 -- The engine applies it at every start (see src/store/migrate.ts). Compression, retention and aggregates
@@ -55,9 +55,9 @@ create table if not exists vehicles (
   updated_at  timestamptz      not null default now()
 ) with (fillfactor = 50);
 
--- Rows that the database refused for their content. `row` is the tuple in PostgreSQL's binary COPY format
--- (columns in the order of src/store/row.ts), so that nothing of it is lost; vehicle and time are null
--- where even they cannot be stored.
+-- What the database refused for its content. `row` is, of a fix, the tuple in PostgreSQL's binary COPY format
+-- (columns in the order of src/store/row.ts), and of an event its JSON, so that nothing of it is lost;
+-- vehicle and time are null where even they cannot be stored, and always of an event.
 create table if not exists dead_letters (
   id          bigint      generated always as identity primary key,
   recorded_at timestamptz not null default now(),
@@ -65,8 +65,12 @@ create table if not exists dead_letters (
   time        timestamptz,
   sqlstate    text        not null,
   reason      text        not null,
-  row         bytea       not null
+  row         bytea       not null,
+  kind        text        not null default 'fix'  -- or event
 );
+
+-- Of version 1.
+alter table dead_letters add column if not exists kind text not null default 'fix';
 
 -- A dead letter whose commit was in doubt is written again: it must not stand there twice.
 create unique index if not exists dead_letters_once
@@ -90,10 +94,60 @@ create table if not exists events (
   data        jsonb       not null,
   time        timestamptz not null,               -- of what happened, to the millisecond
   recorded_at timestamptz not null default now(),
+  subject     text        collate "C",            -- what it is about, where that opens and closes
+  is_open     boolean     not null default false, -- after this event the subject is open
   primary key (topic, position)
 );
 
+-- Of version 1.
+alter table events add column if not exists subject text collate "C";
+alter table events add column if not exists is_open boolean not null default false;
+
 create unique index if not exists events_once on events (topic, event_id) where not is_repeat;
 create index if not exists events_recorded on events (recorded_at);
+create index if not exists events_subject on events (topic, subject, position)
+  where subject is not null and not is_repeat;
 
-insert into schema_version (version) values (1) on conflict do nothing;
+-- The newest event of each subject that is open, kept with `events` in one statement. Whatever removes old
+-- events has to leave these too.
+create table if not exists open_events (
+  topic    text   collate "C" not null,
+  subject  text   collate "C" not null,
+  position bigint not null,
+  primary key (topic, subject)
+);
+
+-- One row for each connection that was greeted, written every few seconds. What it has counted is known at
+-- its end; where the engine ended without a stop, nothing was.
+create table if not exists sessions (
+  id              uuid        primary key,
+  node            text        collate "C" not null, -- the engine, named in its data directory
+  tenant          text        collate "C" not null,
+  subject         text        collate "C" not null,
+  role            text        not null,
+  plane           text        not null,             -- ingest or live
+  address         text        not null,             -- of the client, as proxies that are trusted tell it
+  started_at      timestamptz not null,
+  ended_at        timestamptz,
+  close_code      integer,                          -- 1005 no code, 1006 no close frame
+  close_reason    text,
+  frames_received bigint,
+  bytes_received  bigint,
+  frames_sent     bigint,                           -- to it by itself, not by topics
+  bytes_sent      bigint
+);
+
+create index if not exists sessions_subject on sessions (tenant, subject, started_at desc);
+create index if not exists sessions_open on sessions (node) where ended_at is null;
+
+-- Tokens that count no more, although they have not expired.
+create table if not exists revocations (
+  tenant     text        collate "C" not null,
+  issuer     text        collate "C" not null,
+  token_id   text        collate "C" not null,      -- jti
+  revoked_at timestamptz not null,
+  expires_at timestamptz,                           -- with the token; null for never
+  primary key (tenant, issuer, token_id)
+);
+
+insert into schema_version (version) values (2) on conflict do nothing;

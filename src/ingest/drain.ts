@@ -1,24 +1,28 @@
 /**
  * The way out of the journal: durable records become batches, batches become rows in the database.
  * Invariant: the stored position is never past a row that is not committed; after a crash or an outage the
- * same code reads the same records again from the journal, so there is no second path to keep right.
- * Bound: `batchesInFlightMax` spans of at most `batchBytesMax` and about `batchRowsMax` rows in memory;
- * the oldest row waits at most `batchAgeMaxMs` for its span to fill.
+ * same code reads the same records again from the journal, so there is no second path to keep right. Rows
+ * of positions go in any order, events in that of the journal, those of one span after those of the last.
+ * Bound: `batchesInFlightMax` spans of at most `batchBytesMax`, about `batchRowsMax` rows and
+ * `eventsPageRowsMax` events in memory; the oldest row waits at most `batchAgeMaxMs` for its span to fill.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Journal, JournalRecord } from '../journal/journal.ts';
 import type { Limits } from '../limits.ts';
+import type { Channels } from '../live/channels.ts';
+import { decodeEvent } from '../live/event.ts';
 import type { Batch } from '../store/batch.ts';
 import type { Writer } from '../store/writer.ts';
 import { recordKinds } from './pipeline.ts';
 
 export interface DrainOptions {
   readonly journal: Journal;
-  readonly writer: Writer;
+  readonly writer: Pick<Writer, 'write' | 'writeEvents'>;
+  readonly channels: Pick<Channels, 'stored'>;
   readonly clock: Clock;
   readonly bounds: Pick<
     Limits,
-    'batchRowsMax' | 'batchBytesMax' | 'batchAgeMaxMs' | 'batchesInFlightMax'
+    'batchRowsMax' | 'batchBytesMax' | 'batchAgeMaxMs' | 'batchesInFlightMax' | 'eventsPageRowsMax'
   >;
   /** Everything up to `position` is in the database. */
   readonly onStored: (position: number) => void;
@@ -54,6 +58,8 @@ export function createDrain(options: DrainOptions): Drain {
   let isDue = false;
   let isStopped = false;
   let waiters: (() => void)[] = [];
+  /** Every event of the spans so far is stored. */
+  let eventsStored = Promise.resolve();
 
   function wake(): void {
     if (isStopped || isReading || spans.length >= bounds.batchesInFlightMax) return;
@@ -80,7 +86,7 @@ export function createDrain(options: DrainOptions): Drain {
     const durable = journal.durable;
     const records = await journal.read(cursor, bounds.batchBytesMax);
     isReading = false;
-    const taken = upToRows(records, bounds.batchRowsMax);
+    const taken = upTo(records, bounds);
     // Positions without a record are what damage left behind; there is nothing to store in them.
     const span: Span = { start: cursor, end: taken.at(-1)?.end ?? durable, isStored: false };
     cursor = span.end;
@@ -88,10 +94,23 @@ export function createDrain(options: DrainOptions): Drain {
     isDue = journal.durable > cursor;
     spans.push(span);
     wake();
-    for (const batch of batchesOf(taken)) await writer.write(batch);
+    await Promise.all([storeEvents(taken), storeRows(taken)]);
     span.isStored = true;
     advance();
     wake();
+  }
+
+  async function storeRows(records: readonly JournalRecord[]): Promise<void> {
+    for (const batch of batchesOf(records)) await writer.write(batch);
+  }
+
+  function storeEvents(records: readonly JournalRecord[]): Promise<void> {
+    const events = records.filter(isEventRecord).map((record) => decodeEvent(record.payload));
+    if (events.length === 0) return Promise.resolve();
+    eventsStored = eventsStored.then(async () => {
+      options.channels.stored(events, await writer.writeEvents(events));
+    });
+    return eventsStored;
   }
 
   function advance(): void {
@@ -129,11 +148,23 @@ export function createDrain(options: DrainOptions): Drain {
   };
 }
 
-/** The first records of at most `rowsMax` rows together, but one at least. */
-function upToRows(records: readonly JournalRecord[], rowsMax: number): readonly JournalRecord[] {
+/** The first records of at most so many rows and so many events together, but one at least. */
+function upTo(
+  records: readonly JournalRecord[],
+  bounds: Pick<Limits, 'batchRowsMax' | 'eventsPageRowsMax'>,
+): readonly JournalRecord[] {
   let rows = 0;
-  const index = records.findIndex((record) => (rows += record.rows) > rowsMax);
+  let events = 0;
+  const index = records.findIndex((record) => {
+    rows += record.rows;
+    events += Number(isEventRecord(record));
+    return rows > bounds.batchRowsMax || events > bounds.eventsPageRowsMax;
+  });
   return index < 0 ? records : records.slice(0, Math.max(1, index));
+}
+
+function isEventRecord({ kind }: JournalRecord): boolean {
+  return kind === recordKinds.event;
 }
 
 // The lanes go apart: only the backfill lane meets what the database has already, and a conflict

@@ -3,22 +3,19 @@
  * Invariant: a topic is let go of only when the database can tell its last offset, and none is begun anew
  * before the database was asked, unless it is known that there is no other: offsets never repeat.
  * Bound: `channelsMax` topics (what the journal brings back at a start comes on top, for it cannot be let
- * go of) and `channelsBytesMax` bytes of windows; the least recently used give way.
+ * go of) and `channelsBytesMax` bytes of windows and of what is open; the least recently used give way.
  */
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
-import {
-  createChannel,
-  type Appended,
-  type Channel,
-  type ChannelBounds,
-  type NewEvent,
-} from './channel.ts';
-import type { TopicEvent } from './event.ts';
+import type { EventPlace, OpenEvents } from '../store/events.ts';
+import { createChannel, type Appended, type Channel, type ChannelBounds } from './channel.ts';
+import type { NewEvent, TopicEvent } from './event.ts';
 
 export interface ChannelsOptions {
   /** The last events of a topic that the database has, in order; none where it has none. */
   readonly read: (topic: string) => Promise<readonly TopicEvent[]>;
+  /** What is open in a topic, as the database has it, at most `channelOpenMax` of it. */
+  readonly readOpen: (topic: string) => Promise<OpenEvents>;
   /** Reading failed; whoever waited was told, and the next use reads again. */
   readonly onError: (error: unknown) => void;
   readonly metrics: Metrics;
@@ -34,10 +31,15 @@ export interface Channels {
    * the calls; with null where it cannot be read or held now. What `act` is given is good for its turn.
    */
   open(topic: string, act: (channel: OpenChannel | null) => void): void;
+  /**
+   * Calls `act` with what is open at the topic's last shown event: at once where that is in memory, else
+   * after it has been read; with null where it cannot be told now. What `act` is given is good for its turn.
+   */
+  snapshot(topic: string, act: (snapshot: OpenEvents | null) => void): void;
   /** The journal holds the event: it may be published. In the order of `append`. */
   show(event: TopicEvent): void;
-  /** The database holds the events. */
-  stored(events: readonly TopicEvent[]): void;
+  /** The database holds the events; `repeats` are those among them whose id it had already. */
+  stored(events: readonly EventPlace[], repeats?: readonly EventPlace[]): void;
   /** An event of an earlier run, from the journal, or from the database (`isStored`). */
   restore(event: TopicEvent, isStored: boolean): void;
   /** The last offset of a topic in the database. */
@@ -45,14 +47,15 @@ export interface Channels {
   /** Every topic that the database or the journal has was restored: any other is new. */
   allRestored(): void;
   readonly size: number;
-  /** Of all windows. */
+  /** Of all windows, and of what is open. */
   readonly bytes: number;
 }
 
 /** What may be done with a channel from outside: only `Channels` counts and lets go of what is in it. */
 export type OpenChannel = Pick<Channel, 'topic' | 'lastOffset' | 'shownOffset' | 'recover'>;
 
-type Act = (channel: OpenChannel | null) => void;
+type Act = (channel: Channel | null) => void;
+type SnapshotAct = (snapshot: OpenEvents | null) => void;
 
 /** Topics looked at for one that can be let go of: while the database is away it may be that none can. */
 const releaseLooksMax = 16;
@@ -64,6 +67,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const channels = new Map<string, Channel>();
   const holding = new Set<Channel>();
   const waiting = new Map<string, Act[]>();
+  const waitingSnapshots = new Map<string, SnapshotAct[]>();
   let waitingActs = 0;
   let bytes = 0;
   let isAllRestored = false;
@@ -107,7 +111,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     return false;
   }
 
-  /** Whatever changes a window is done in here, which keeps the bytes of all of them. */
+  /** Whatever changes what a channel holds is done in here, which keeps the bytes of all of them. */
   function change<Result>(channel: Channel, work: () => Result): Result {
     const before = channel.bytes;
     const result = work();
@@ -173,9 +177,56 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   }
 
-  function refuse(act: Act): void {
+  function refuse(act: (nothing: null) => void): void {
     counters.channelsUnavailable += 1;
     act(null);
+  }
+
+  function snapshot(topic: string, act: SnapshotAct): void {
+    open(topic, (channel) => {
+      if (channel === null) return act(null);
+      const found = change(channel, () => channel.openEvents());
+      if (found === null) readOpen(topic, act);
+      else act(found);
+    });
+  }
+
+  function readOpen(topic: string, act: SnapshotAct): void {
+    if (waitingActs >= bounds.channelsWaitingMax) return refuse(act);
+    waitingActs += 1;
+    const acts = waitingSnapshots.get(topic);
+    if (acts !== undefined) {
+      acts.push(act);
+      return;
+    }
+    waitingSnapshots.set(topic, [act]);
+    options.readOpen(topic).then(
+      (found) => settleOpen(topic, found),
+      (error: unknown) => {
+        options.onError(error);
+        settleOpen(topic, null);
+      },
+    );
+  }
+
+  function settleOpen(topic: string, found: OpenEvents | null): void {
+    const acts = waitingSnapshots.get(topic) ?? [];
+    waitingSnapshots.delete(topic);
+    waitingActs -= acts.length;
+    for (const act of acts) {
+      if (found === null) refuse(act);
+      else takeOpen(topic, found, act);
+    }
+  }
+
+  // The topic may have been let go of while the database was read, and went on if it was not.
+  function takeOpen(topic: string, found: OpenEvents, act: SnapshotAct): void {
+    open(topic, (channel) => {
+      if (channel === null) return act(null);
+      const now = change(channel, () => channel.openEvents() ?? channel.loadOpen(found));
+      if (now === null) refuse(act);
+      else act(now);
+    });
   }
 
   function restoreInto(channel: Channel, event: TopicEvent, isStored: boolean): void {
@@ -186,13 +237,18 @@ export function createChannels(options: ChannelsOptions): Channels {
   return {
     append,
     open,
+    snapshot,
     show({ topic, offset }) {
       const channel = channels.get(topic);
       if (channel === undefined) throw new Error(`${topic}: let go of before its event was shown`);
-      channel.show(offset);
+      change(channel, () => channel.show(offset));
     },
-    stored(events) {
+    stored(events, repeats = []) {
       for (const { topic, offset } of events) channels.get(topic)?.stored(offset);
+      for (const { topic, offset } of repeats) {
+        const channel = channels.get(topic);
+        if (channel !== undefined) change(channel, () => channel.markRepeat(offset));
+      }
     },
     restore(event, isStored) {
       const known = channels.get(event.topic);

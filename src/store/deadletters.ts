@@ -1,31 +1,40 @@
 /**
- * Rows that the database refused for their content, kept whole in `dead_letters` with the reason.
+ * Fixes and events that the database refused for their content, kept whole in `dead_letters` with the reason.
  * Invariant: a letter is stored once, however often it is written: an attempt may have succeeded unseen.
  * Bound: the reason is cut to `deadLetterReasonBytesMax` bytes.
  */
 import type { ISql } from 'postgres';
 import { messageOf } from '../errors.ts';
+import type { TopicEvent } from './events.ts';
 import { decodeRow } from './row.ts';
 import { sqlstateOf } from './sqlstate.ts';
 
 export interface DeadLetter {
+  readonly kind: 'fix' | 'event';
   readonly vehicleKey: string | null;
   readonly timeMs: number | null;
   readonly sqlstate: string;
   readonly reason: string;
-  /** The tuple. */
+  /** The tuple of a fix, the JSON of an event. */
   readonly row: Buffer;
 }
 
 /** `error` is what the database answered to this one row. */
 export function deadLetterOf(row: Buffer, error: unknown, reasonBytesMax: number): DeadLetter {
   const { vehicleKey, fix } = decodeRow(row, 0);
+  return { kind: 'fix', vehicleKey, timeMs: fix.timeMs, row, ...answerOf(error, reasonBytesMax) };
+}
+
+/** The same for one event. */
+export function deadEventOf(event: TopicEvent, error: unknown, reasonBytesMax: number): DeadLetter {
+  const row = Buffer.from(JSON.stringify(event));
+  return { kind: 'event', vehicleKey: null, timeMs: null, row, ...answerOf(error, reasonBytesMax) };
+}
+
+function answerOf(error: unknown, reasonBytesMax: number): Pick<DeadLetter, 'sqlstate' | 'reason'> {
   return {
-    vehicleKey,
-    timeMs: fix.timeMs,
     sqlstate: sqlstateOf(error) ?? 'XX000',
     reason: cut(messageOf(error), reasonBytesMax),
-    row,
   };
 }
 
@@ -35,10 +44,11 @@ export function anonymous(letter: DeadLetter): DeadLetter {
 }
 
 export async function saveDeadLetter(sql: ISql, letter: DeadLetter): Promise<void> {
-  const { vehicleKey, timeMs, sqlstate, reason, row } = letter;
+  const { kind, vehicleKey, timeMs, sqlstate, reason, row } = letter;
   await sql`
-    insert into dead_letters (vehicle_id, time, sqlstate, reason, row)
+    insert into dead_letters (kind, vehicle_id, time, sqlstate, reason, row)
     values (
+      ${kind},
       ${vehicleKey},
       timestamptz 'epoch' + ${timeMs}::double precision * interval '1 millisecond',
       ${sqlstate}, ${reason}, ${row}

@@ -15,7 +15,7 @@ import { sqlstateOf } from './sqlstate.ts';
 import { chunkIntervalStatement, detectEdition, isInstallable, type Edition } from './timescale.ts';
 
 /** The version that schema.sql writes into `schema_version`. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** Any number will do, as long as all nodes take the same one. */
 const migrationLock = 7_070_001;

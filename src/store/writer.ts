@@ -1,5 +1,5 @@
 /**
- * Batches into the database, whatever stands in their way: optimistic COPY, the slower merge where rows are
+ * Batches, and events, into the database, whatever stands in their way: optimistic COPY, the slower merge where rows are
  * there already, halving where a row is poison, dead letters for those, and another try for everything else.
  * Invariant: a write resolves only when each of its rows is committed, was there before, or is committed as
  * a dead letter. An attempt whose outcome is unknown is repeated, and finds its rows as duplicates.
@@ -9,12 +9,13 @@ import type { Clock } from '../clock.ts';
 import { FleetwireError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
+import { createAttempts, type Outcome } from './attempts.ts';
 import { partsOf, splitAt, type Batch, type Part } from './batch.ts';
-import { createCircuit } from './circuit.ts';
 import type { CopyPort, MergeResult } from './copy.ts';
 import type { Database } from './database.ts';
-import { within } from './deadline.ts';
 import { anonymous, deadLetterOf, saveDeadLetter } from './deadletters.ts';
+import type { EventPlace, TopicEvent } from './events.ts';
+import { createEventWriter } from './eventwriter.ts';
 import { judge, type Verdict } from './sqlstate.ts';
 
 export interface WriteResult {
@@ -28,6 +29,8 @@ export interface WriteResult {
 export interface Writer {
   /** Rejects only with WRITER_CLOSED. */
   write(batch: Batch): Promise<WriteResult>;
+  /** The same for events, one call after the other; gives back those that repeat the id of another. */
+  writeEvents(events: readonly TopicEvent[]): Promise<readonly EventPlace[]>;
   /** False from the first failure until an attempt succeeds. */
   readonly isAvailable: boolean;
   /** Tries nothing again; resolves when the attempts under way have ended. */
@@ -36,12 +39,17 @@ export interface Writer {
 
 export interface WriterOptions {
   readonly database: Pick<Database, 'sql' | 'copy' | 'reset'>;
-  readonly bounds: Pick<Limits, 'retryDelayMinMs' | 'retryDelayMaxMs' | 'deadLetterReasonBytesMax'>;
+  readonly bounds: Pick<
+    Limits,
+    'retryDelayMinMs' | 'retryDelayMaxMs' | 'deadLetterReasonBytesMax' | 'eventsPageRowsMax'
+  >;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: () => number;
   /** Called for every failed attempt that will be repeated. */
   readonly onRetry?: (error: unknown) => void;
+  /** Called for every event that was set aside as a dead letter. */
+  readonly onDeadEvent?: (event: TopicEvent, error: unknown) => void;
 }
 
 /** A part and the way it goes: `isMerge` once one of its rows was found to be there already. */
@@ -50,15 +58,11 @@ interface Task {
   readonly isMerge: boolean;
 }
 
-/** What came of the attempts: a value, or the reason why the rows cannot be taken like this. */
-type Outcome<T> =
-  | { readonly isRefused: false; readonly value: T }
-  | { readonly isRefused: true; readonly verdict: Verdict; readonly error: unknown };
-
 export function createWriter(options: WriterOptions): Writer {
-  const { database, bounds, metrics, clock } = options;
+  const { database, bounds, metrics } = options;
   const { counters } = metrics;
-  const circuit = createCircuit(options);
+  const attempts = createAttempts({ ...options, deadline: database.copy.deadline });
+  const eventWriter = createEventWriter({ ...options, attempts, onDead: options.onDeadEvent });
   const writes = new Set<Promise<unknown>>();
 
   async function writeAll(batch: Batch): Promise<WriteResult> {
@@ -97,74 +101,43 @@ export function createWriter(options: WriterOptions): Writer {
 
   function tryTask({ part, isMerge }: Task): Promise<Outcome<MergeResult>> {
     const { copy } = database;
-    return persist(
-      () => (isMerge ? copy.merge(part.bytes) : copyAll(copy, part)),
-      () => copy.replace(),
+    return attempts.persist({
+      work: () => (isMerge ? copy.merge(part.bytes) : copyAll(copy, part)),
+      replace: () => copy.replace(),
       judge,
-    );
+    });
   }
 
   /** Sets a poison row aside; without its vehicle and time where it is they that cannot be stored. */
   async function bury(row: Buffer, error: unknown): Promise<void> {
     const letter = deadLetterOf(row, error, bounds.deadLetterReasonBytesMax);
     const save = (named: typeof letter, judgeSave: (failure: unknown) => Verdict) =>
-      persist(
-        () => saveDeadLetter(database.sql, named),
-        () => database.reset(),
-        judgeSave,
-      );
+      attempts.persist({
+        work: () => saveDeadLetter(database.sql, named),
+        replace: () => database.reset(),
+        judge: judgeSave,
+      });
     const outcome = await save(letter, judge);
     if (outcome.isRefused) await save(anonymous(letter), () => 'transient');
   }
 
-  /** Tries until it succeeds or the rows are refused. */
-  async function persist<T>(
-    work: () => Promise<T>,
-    replace: () => Promise<void>,
-    judgeFailure: (failure: unknown) => Verdict,
-  ): Promise<Outcome<T>> {
-    for (let failures = 0; ; failures++) {
-      await circuit.enter(failures);
-      try {
-        const value = await within(clock, database.copy.deadline, work());
-        circuit.succeeded();
-        return { isRefused: false, value };
-      } catch (error) {
-        const verdict = judgeFailure(error);
-        if (verdict !== 'transient') {
-          circuit.succeeded();
-          return { isRefused: true, verdict, error };
-        }
-        circuit.failed();
-        await recover(error, replace);
-      }
+  async function untilEnd<T>(writing: Promise<T>): Promise<T> {
+    writes.add(writing);
+    try {
+      return await writing;
+    } finally {
+      writes.delete(writing);
     }
-  }
-
-  async function recover(error: unknown, replace: () => Promise<void>): Promise<void> {
-    counters.batchesFailed += 1;
-    options.onRetry?.(error);
-    if (!(error instanceof FleetwireError) || error.code !== 'DATABASE_DEADLINE') return;
-    counters.batchesTimedOut += 1;
-    counters.poolsReplaced += 1;
-    await replace();
   }
 
   return {
     get isAvailable() {
-      return circuit.isClosed;
+      return attempts.isAvailable;
     },
-    async write(batch) {
-      const writing = writeAll(batch);
-      writes.add(writing);
-      try {
-        return await writing;
-      } finally {
-        writes.delete(writing);
-      }
-    },
+    write: (batch) => untilEnd(writeAll(batch)),
+    writeEvents: (events) => untilEnd(eventWriter.write(events)),
     async close() {
-      circuit.close(
+      attempts.close(
         new FleetwireError('WRITER_CLOSED', 'the writer was closed before the rows were stored'),
       );
       await Promise.allSettled(writes);

@@ -1,12 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createChannel, entryBytes, type Channel } from '../../src/live/channel.ts';
-import { encodeEvent } from '../../src/live/event.ts';
+import { createChannel, type Channel } from '../../src/live/channel.ts';
+import { heldBytes } from '../../src/live/event.ts';
 import { newEvent, topicEvent } from './events.ts';
 
 const topic = 'acme/emergency';
-const eventBytes = entryBytes + encodeEvent(topicEvent(1)).length;
-const bounds = { channelEventsMax: 5, channelBytesMax: 2_000, eventBytesMax: 500 };
+const eventBytes = heldBytes(topicEvent(1));
+const bounds = {
+  channelEventsMax: 5,
+  channelBytesMax: 2_000,
+  channelOpenMax: 3,
+  eventBytesMax: 500,
+  eventIdBytesMax: 50,
+};
 
 const offsets = (events: readonly { offset: number }[] | null): readonly number[] | null =>
   events && events.map(({ offset }) => offset);

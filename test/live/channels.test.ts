@@ -1,46 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createChannels, type Channels, type OpenChannel } from '../../src/live/channels.ts';
-import { entryBytes } from '../../src/live/channel.ts';
-import { encodeEvent } from '../../src/live/event.ts';
-import { limits, type Limits } from '../../src/limits.ts';
-import { createMetrics } from '../../src/metrics.ts';
-import type { TopicEvent } from '../../src/store/events.ts';
+import type { Channels, OpenChannel } from '../../src/live/channels.ts';
+import { appendStored, createWorld as world, eventBytes } from './channelworld.ts';
 import { newEvent, topicEvent } from './events.ts';
-
-const eventBytes = entryBytes + encodeEvent(topicEvent(1, { topic: 'acme/a' })).length;
-
-/** Channels, and the reads of the database that they wait for, which the test answers. */
-function world(over: Partial<Limits> = {}) {
-  const reads: { topic: string; answer(events: readonly TopicEvent[] | Error): void }[] = [];
-  const errors: unknown[] = [];
-  const metrics = createMetrics();
-  const channels = createChannels({
-    read: (topic) =>
-      new Promise((resolve, reject) => {
-        reads.push({
-          topic,
-          answer: (events) => (events instanceof Error ? reject(events) : resolve(events)),
-        });
-      }),
-    onError: (error) => errors.push(error),
-    metrics,
-    bounds: { ...limits, ...over },
-  });
-  return { channels, reads, errors, counters: metrics.counters };
-}
 
 const opened = (channels: Channels, topic: string): Promise<OpenChannel | null> =>
   new Promise((resolve) => {
     channels.open(topic, resolve);
   });
-
-function appendStored(channels: Channels, topic: string, number: number): TopicEvent {
-  const appended = channels.append(topic, newEvent(number));
-  if (appended === null) throw new Error(`${topic} is not in memory`);
-  channels.show(appended.event);
-  channels.stored([appended.event]);
-  return appended.event;
-}
 
 describe('the channels of an engine', () => {
   it('count each topic for itself', () => {

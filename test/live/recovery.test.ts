@@ -1,27 +1,24 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createChannels } from '../../src/live/channels.ts';
+import { eventBytes } from '../../src/live/event.ts';
 import { createRecovery, type Recovered, type Since } from '../../src/live/recovery.ts';
-import { limits } from '../../src/limits.ts';
+import { limits, type Limits } from '../../src/limits.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import {
   eventsAfter,
   lastEvents,
   lastOffsets,
+  readOpen,
   recentEvents,
   saveEvents,
+  type OpenEvents,
   type TopicEvent,
 } from '../../src/store/events.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newEvent, topicEvent } from './events.ts';
-import {
-  createListStore,
-  createModel,
-  topics,
-  type EventStore,
-  type Step,
-  type Tally,
-} from './recoverymodel.ts';
+import { createListStore } from './liststore.ts';
+import { createModel, topics, type EventStore, type Step, type Tally } from './recoverymodel.ts';
 
 const topicIndex = fc.nat(topics.length - 1);
 const subscriber = fc.nat(3);
@@ -59,9 +56,11 @@ const tight = {
   ...limits,
   channelEventsMax: 3,
   channelsMax: 2,
-  channelsBytesMax: 1_300,
-  channelBytesMax: 1_000,
-  recoveryEventsMax: 6,
+  channelsBytesMax: 2_100,
+  channelBytesMax: 1_050,
+  channelOpenMax: 2,
+  recoveryEventsMax: 4,
+  recoveryBytesMax: 300,
   eventsRecentMax: 4,
 };
 
@@ -72,7 +71,7 @@ interface Run {
 }
 
 async function runModels({ open, bounds, numRuns }: Run): Promise<Tally> {
-  const sum: Tally = { recovered: 0, refused: 0, shown: 0, shed: 0 };
+  const sum: Tally = { recovered: 0, refused: 0, shown: 0, shed: 0, opened: 0, cut: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
       const isRoomy = bounds === limits;
@@ -94,7 +93,8 @@ describe('any order of events, crashes and subscribers', () => {
     const tally = await runModels({ open, bounds: limits, numRuns: 300 });
     expect(tally.shown).toBeGreaterThan(1_000);
     expect(tally.recovered).toBeGreaterThan(300);
-    expect(tally).toMatchObject({ refused: 0, shed: 0 });
+    expect(tally.opened).toBeGreaterThan(300);
+    expect(tally).toMatchObject({ refused: 0, shed: 0, cut: 0 });
   });
 
   it('with room for little gives each event once and in order, or says that it does not', async () => {
@@ -102,6 +102,8 @@ describe('any order of events, crashes and subscribers', () => {
     expect(tally.recovered).toBeGreaterThan(300);
     expect(tally.refused).toBeGreaterThan(10);
     expect(tally.shed).toBeGreaterThan(10);
+    expect(tally.opened).toBeGreaterThan(300);
+    expect(tally.cut).toBeGreaterThan(100);
   });
 });
 
@@ -118,9 +120,10 @@ describe('the same on a database', () => {
 
   async function open(): Promise<EventStore> {
     const { sql } = test.database;
-    await sql`truncate events`;
+    await sql`truncate events, open_events`;
     return {
-      save: async (events) => void (await saveEvents(sql, events)),
+      save: async (events) => (await saveEvents(sql, events)).repeats,
+      open: (topic, max) => readOpen(sql, topic, max),
       after: (topic, offset, max) => eventsAfter(sql, topic, offset, max),
       last: (topic, max) => lastEvents(sql, topic, max),
       lastOffsets: (visit, max) => lastOffsets(sql, visit, max),
@@ -130,7 +133,7 @@ describe('the same on a database', () => {
 
   it('with room for all', async () => {
     const tally = await runModels({ open, bounds: limits, numRuns: 20 });
-    expect(tally).toMatchObject({ refused: 0, shed: 0 });
+    expect(tally).toMatchObject({ refused: 0, shed: 0, cut: 0 });
     expect(tally.recovered).toBeGreaterThan(20);
   });
 
@@ -143,14 +146,21 @@ describe('the same on a database', () => {
 describe('a subscriber', () => {
   const topic = 'acme/emergency';
 
-  /** A topic with ten events, of which the window has the last three. */
-  function world(readAfter: (offset: number) => Promise<readonly TopicEvent[] | null>) {
+  /** A topic with ten events, of which the window has the last three, and whatever is open. */
+  function world(
+    readAfter: (offset: number) => Promise<readonly TopicEvent[] | null>,
+    open: Partial<OpenEvents> | null = {},
+    over: Partial<Limits> = {},
+  ) {
     const metrics = createMetrics();
     const errors: unknown[] = [];
     const onError = (error: unknown): void => void errors.push(error);
-    const bounds = { ...limits, channelEventsMax: 3, recoveriesMax: 1, recoveryEventsMax: 9 };
+    const few = { channelEventsMax: 3, recoveriesMax: 1, recoveryEventsMax: 9 };
+    const bounds = { ...limits, ...few, ...over };
     const read = (): Promise<never> => Promise.reject(new Error('away'));
-    const channels = createChannels({ read, onError, metrics, bounds });
+    const readOpen = (): Promise<OpenEvents> =>
+      open === null ? read() : Promise.resolve({ offset: 10, total: 0, events: [], ...open });
+    const channels = createChannels({ read, readOpen, onError, metrics, bounds });
     for (let offset = 1; offset <= 10; offset++) channels.restore(topicEvent(offset), true);
     const recovery = createRecovery({
       channels,
@@ -170,7 +180,7 @@ describe('a subscriber', () => {
   const range = (first: number, last: number): TopicEvent[] =>
     Array.from({ length: last - first + 1 }, (_, index) => topicEvent(first + index));
   const never = (): Promise<null> => Promise.reject(new Error('not to be read'));
-  const fresh = { epoch: 'now', offset: 10, recovered: false, events: [] };
+  const fresh = { epoch: 'now', offset: 10, recovered: false, events: [], openTotal: 0 };
 
   it('that asks for nothing gets the offset to begin with', async () => {
     const { ask, counters } = world(never);
@@ -230,10 +240,48 @@ describe('a subscriber', () => {
     expect(await ask({ epoch: 'now', offset: 1 })).toMatchObject({ recovered: true });
   });
 
-  it('gets a snapshot when the database is away, and the engine is told', async () => {
+  it('gets what is open when what it has missed cannot be read, and the engine is told', async () => {
     const { ask, errors } = world(never);
     expect(await ask({ epoch: 'now', offset: 5 })).toEqual({ ...fresh, wasRecovering: true });
     expect(errors).toEqual([new Error('not to be read')]);
+  });
+
+  it('is told that the topic cannot be read when the database is away', async () => {
+    const { ask, errors, counters } = world(never, null);
+    expect(await ask(null)).toBeNull();
+    expect(await ask({ epoch: 'now', offset: 5 })).toBeNull();
+    expect(await ask({ epoch: 'now', offset: 8 })).toMatchObject({ recovered: true });
+    expect(errors.map(String)).toEqual(['Error: away', 'Error: not to be read', 'Error: away']);
+    expect(counters).toMatchObject({ channelsUnavailable: 2, recoveriesRefused: 0 });
+  });
+
+  it('gets what is open, the newest of it where not all fits', async () => {
+    const events = [3, 5, 8].map((offset) =>
+      topicEvent(offset, { subject: `s${offset}`, isOpen: true }),
+    );
+    const open = { total: 3, events };
+    const all = { ...fresh, wasRecovering: false, events, openTotal: 3 };
+    expect(await world(never, open).ask(null)).toEqual(all);
+    const recoveryBytesMax = eventBytes(events[1]!) + eventBytes(events[2]!);
+    const newest = { ...all, events: events.slice(1) };
+    expect(await world(never, open, { recoveryBytesMax }).ask(null)).toEqual(newest);
+    expect(await world(never, open, { recoveryEventsMax: 2 }).ask(null)).toEqual(newest);
+  });
+
+  it('gets what is open when it has missed more bytes than one answer may have', async () => {
+    const recoveryBytesMax = eventBytes(topicEvent(10)) + eventBytes(topicEvent(9));
+    const { ask, counters } = world(never, {}, { recoveryBytesMax });
+    expect(await ask({ epoch: 'now', offset: 7 })).toEqual({ ...fresh, wasRecovering: true });
+    expect(await ask({ epoch: 'now', offset: 8 })).toMatchObject({ events: range(9, 10) });
+    expect(counters).toMatchObject({ recoveriesMade: 1, recoveriesRefused: 1 });
+  });
+
+  it('gets what is open when what the database has of it are too many bytes', async () => {
+    const read = (offset: number) => Promise.resolve(range(offset + 1, 9));
+    const recoveryBytesMax = eventBytes(topicEvent(10)) * 4;
+    const { ask } = world(read, {}, { recoveryBytesMax });
+    expect(await ask({ epoch: 'now', offset: 5 })).toEqual({ ...fresh, wasRecovering: true });
+    expect(await ask({ epoch: 'now', offset: 6 })).toMatchObject({ events: range(7, 10) });
   });
 
   it('gets a snapshot while too many others are recovering', async () => {

@@ -2,21 +2,24 @@
  * An engine's way with events, as a model: appended, durable, shown, stored, forgotten, lost in a crash, and
  * subscribers that come and go. The journal is a list of payloads; the database is whatever `EventStore` is.
  * Invariant, checked at every step: an offset that was shown never means another event; a subscriber gets
- * each event after the last it has seen once and in order, or is told that it does not.
+ * each event after the last it has seen once and in order, or is told that it does not, and what is open.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
 import type { Appended } from '../../src/live/channel.ts';
 import { createChannels, type Channels } from '../../src/live/channels.ts';
-import { decodeEvent, encodeEvent } from '../../src/live/event.ts';
+import { decodeEvent, encodeEvent, type NewEvent } from '../../src/live/event.ts';
 import { createRecovery, type Recovered, type Recovery } from '../../src/live/recovery.ts';
 import type { Limits } from '../../src/limits.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import type { TopicEvent } from '../../src/store/events.ts';
-import { newEvent } from './events.ts';
+import type { EventPlace, OpenEvents, TopicEvent } from '../../src/store/events.ts';
+import { newEvent, openLists } from './events.ts';
 
 /** What an engine asks of the database. */
 export interface EventStore {
-  save(events: readonly TopicEvent[]): Promise<void>;
+  /** Gives back the repeats among them. */
+  save(events: readonly TopicEvent[]): Promise<readonly EventPlace[]>;
+  open(topic: string, max: number): Promise<OpenEvents>;
   after(topic: string, offset: number, max: number): Promise<readonly TopicEvent[] | null>;
   last(topic: string, max: number): Promise<readonly TopicEvent[]>;
   lastOffsets(visit: (topic: string, offset: number) => void, max: number): Promise<boolean>;
@@ -41,6 +44,12 @@ export interface ModelOptions {
 
 export const topics = ['acme/emergency', 'acme/trip:1', 'other/emergency'];
 const subscribersCount = 4;
+
+/** The event with this id: always about the same subject, and the same about it. */
+function eventWith(id: number): NewEvent {
+  return newEvent(id, { subject: `s${id % 4}`, isOpen: id % 3 !== 0 });
+}
+
 const epoch = 'epoch-1';
 
 interface Subscriber {
@@ -64,6 +73,9 @@ export interface Tally {
   refused: number;
   shown: number;
   shed: number;
+  /** Answers with something open in them, and those of them where not all was given. */
+  opened: number;
+  cut: number;
 }
 
 export function createModel(options: ModelOptions) {
@@ -76,7 +88,9 @@ export function createModel(options: ModelOptions) {
     isJoining: false,
     lastOffset: null,
   }));
-  const tally: Tally = { recovered: 0, refused: 0, shown: 0, shed: 0 };
+  const tally: Tally = { recovered: 0, refused: 0, shown: 0, shed: 0, opened: 0, cut: 0 };
+  /** The last offset of each topic that the database has. */
+  const storedOffsets = new Map(topics.map((topic) => [topic, 0]));
   let journal: Buffer[] = [];
   let durable = 0;
   let stored = 0;
@@ -96,6 +110,7 @@ export function createModel(options: ModelOptions) {
     };
     const channels = createChannels({
       read: (topic) => held(() => store.last(topic, bounds.channelEventsMax)),
+      readOpen: (topic) => held(() => store.open(topic, bounds.channelOpenMax)),
       onError,
       metrics,
       bounds,
@@ -123,10 +138,10 @@ export function createModel(options: ModelOptions) {
   }
 
   function append(topic: string, id: number): void {
-    const appended = engine.channels.append(topic, newEvent(id));
+    const appended = engine.channels.append(topic, eventWith(id));
     if (appended !== null) return take(appended, id);
     engine.channels.open(topic, (channel) => {
-      const again = channel && engine.channels.append(topic, newEvent(id));
+      const again = channel && engine.channels.append(topic, eventWith(id));
       if (again === null) tally.shed += 1;
       else take(again, id);
     });
@@ -157,9 +172,12 @@ export function createModel(options: ModelOptions) {
 
   async function save(count: number): Promise<void> {
     const events = journal.slice(stored, Math.min(durable, stored + count)).map(decodeEvent);
-    await store.save(events);
+    const repeats = await store.save(events);
     stored += events.length;
-    engine.channels.stored(events);
+    for (const { topic, offset } of events) {
+      storedOffsets.set(topic, Math.max(offset, storedOffsets.get(topic)!));
+    }
+    engine.channels.stored(events, repeats);
   }
 
   function join(subscriber: Subscriber): void {
@@ -187,9 +205,25 @@ export function createModel(options: ModelOptions) {
       expect(answer.events).toEqual(truth.slice(lastOffset!));
       tally.recovered += 1;
     } else {
-      expect(answer.events).toEqual([]);
+      checkOpen(topic, answer, isRoomy);
       if (lastOffset !== null) tally.refused += 1;
     }
+  }
+
+  /** The newest of what is open; `isWhole` where everything that may be given has to be. */
+  function checkOpen(topic: string, { events, openTotal }: Recovered, isWhole: boolean): void {
+    expect(openTotal).toBeGreaterThanOrEqual(events.length);
+    const found = openLists(shown.get(topic)!, storedOffsets.get(topic)!).find((open) =>
+      isDeepStrictEqual(events, open.slice(open.length - events.length)),
+    );
+    expect({ topic, events, isOpen: found !== undefined }).toMatchObject({ isOpen: true });
+    const open = found ?? [];
+    if (isWhole) {
+      expect(openTotal).toBe(open.length);
+      expect(events).toEqual(open.slice(-bounds.channelOpenMax));
+    }
+    if (events.length > 0) tally.opened += 1;
+    if (events.length < openTotal) tally.cut += 1;
   }
 
   /** Of another epoch, and of an offset that nobody has seen. */
@@ -201,7 +235,8 @@ export function createModel(options: ModelOptions) {
     ]) {
       engine.recovery.recover(topic, since, (answer) => {
         if (answer !== null) {
-          expect(answer).toMatchObject({ wasRecovering: true, recovered: false, events: [] });
+          expect(answer).toMatchObject({ wasRecovering: true, recovered: false });
+          checkOpen(topic, answer, isRoomy);
         }
       });
     }
@@ -218,6 +253,17 @@ export function createModel(options: ModelOptions) {
     for (const read of engine.reads.splice(0, count)) await read(isStale);
     // What waits for the answer goes on in microtasks.
     await new Promise(setImmediate);
+  }
+
+  /** All is stored, so whatever has happened, what is open is what a fold of all events says. */
+  async function tellAll(topic: string): Promise<void> {
+    let told: Recovered | null = null;
+    engine.recovery.recover(topic, null, (answer) => {
+      told = answer;
+    });
+    while (engine.reads.length > 0) await answer(100, false);
+    expect(told).not.toBeNull();
+    checkOpen(topic, told!, true);
   }
 
   return {
@@ -260,37 +306,8 @@ export function createModel(options: ModelOptions) {
       for (const { topic, isJoined, lastOffset } of subscribers) {
         if (isJoined) expect(lastOffset).toBe(shown.get(topic)!.length);
       }
+      await save(journal.length);
+      for (const topic of topics) await tellAll(topic);
     },
-  };
-}
-
-/** A database as a list: what `src/store/events.ts` promises. */
-export function createListStore(): EventStore {
-  const rows: TopicEvent[] = [];
-  const of = (topic: string): TopicEvent[] =>
-    rows.filter((row) => row.topic === topic).toSorted((one, other) => one.offset - other.offset);
-  return {
-    save(events) {
-      for (const event of events) {
-        if (!of(event.topic).some(({ offset }) => offset === event.offset)) rows.push(event);
-      }
-      return Promise.resolve();
-    },
-    after(topic, offset, max) {
-      const from = of(topic).filter((row) => row.offset >= offset);
-      const first = Math.max(offset, 1);
-      const isWhole = from.every((row, index) => row.offset === first + index);
-      const events = from.slice(offset > 0 ? 1 : 0);
-      const isKnown = offset === 0 || from.length > 0;
-      return Promise.resolve(isWhole && isKnown && events.length <= max ? events : null);
-    },
-    last: (topic, max) => Promise.resolve(of(topic).slice(-max)),
-    lastOffsets(visit, max) {
-      const names = [...new Set(rows.map(({ topic }) => topic))].toSorted();
-      for (const name of names.slice(0, max)) visit(name, of(name).at(-1)!.offset);
-      return Promise.resolve(names.length <= max);
-    },
-    recent: (max) =>
-      Promise.resolve(topics.flatMap(of).filter((row) => rows.slice(-max).includes(row))),
   };
 }

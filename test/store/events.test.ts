@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
+import { loadEpoch, renewEpoch } from '../../src/store/epoch.ts';
 import {
   eventsAfter,
   lastEvents,
   lastOffsets,
-  loadEpoch,
   recentEvents,
-  renewEpoch,
   saveEvents,
   type TopicEvent,
 } from '../../src/store/events.ts';
@@ -21,7 +20,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await test.database.sql`truncate events`;
+  await test.database.sql`truncate events, open_events`;
 });
 
 afterAll(async () => {
@@ -32,6 +31,11 @@ const topic = 'acme/emergency';
 const range = (first: number, last: number, over: Partial<TopicEvent> = {}): TopicEvent[] =>
   Array.from({ length: last - first + 1 }, (_, index) => topicEvent(first + index, over));
 const after = (offset: number, max = 100) => eventsAfter(test.database.sql, topic, offset, max);
+
+/** How many of them were not there yet. */
+async function saved(events: readonly TopicEvent[], pageRows?: number): Promise<number> {
+  return (await saveEvents(test.database.sql, events, pageRows)).saved;
+}
 
 async function offsets(topicsMax?: number, pageRows?: number) {
   const found: [string, number][] = [];
@@ -56,9 +60,9 @@ describe('events', () => {
       fc.asyncProperty(
         fc.uniqueArray(anyEvent, { selector: ({ id }) => id, maxLength: 20 }),
         async (events) => {
-          await test.database.sql`truncate events`;
+          await test.database.sql`truncate events, open_events`;
           const placed = events.map((event, index) => ({ ...event, topic, offset: index + 1 }));
-          expect(await saveEvents(test.database.sql, placed, 7)).toBe(placed.length);
+          expect(await saved(placed, 7)).toBe(placed.length);
           expect(await after(0)).toEqual(placed);
           expect(await lastEvents(test.database.sql, topic, 5)).toEqual(placed.slice(-5));
         },
@@ -68,11 +72,10 @@ describe('events', () => {
   });
 
   it('are saved once, however often they are given', async () => {
-    const { sql } = test.database;
-    expect(await saveEvents(sql, range(1, 5))).toBe(5);
-    expect(await saveEvents(sql, range(3, 8))).toBe(3);
-    expect(await saveEvents(sql, [...range(8, 9), ...range(9, 9)])).toBe(1);
-    expect(await saveEvents(sql, [])).toBe(0);
+    expect(await saved(range(1, 5))).toBe(5);
+    expect(await saved(range(3, 8))).toBe(3);
+    expect(await saved([...range(8, 9), ...range(9, 9)])).toBe(1);
+    expect(await saved([])).toBe(0);
     expect(await after(0)).toEqual(range(1, 9));
     expect((await repeats()).every((row) => (row as unknown[])[1] === false)).toBe(true);
   });
@@ -81,8 +84,14 @@ describe('events', () => {
     const { sql } = test.database;
     const again = topicEvent(4, { id: 'e2' });
     await saveEvents(sql, range(1, 3));
-    await saveEvents(sql, [again, topicEvent(5, { id: 'x' }), topicEvent(6, { id: 'x' })]);
-    await saveEvents(sql, [again, ...range(1, 3)]);
+    const more = [again, topicEvent(5, { id: 'x' }), topicEvent(6, { id: 'x' })];
+    const told = (await saveEvents(sql, more)).repeats;
+    expect(told.toSorted((one, other) => one.offset - other.offset)).toEqual([
+      { topic, offset: 4 },
+      { topic, offset: 6 },
+    ]);
+    const { saved: added, repeats: toldAgain } = await saveEvents(sql, [again, ...range(1, 3)]);
+    expect({ added, toldAgain }).toEqual({ added: 0, toldAgain: [{ topic, offset: 4 }] });
     expect((await after(3))?.map(({ id }) => id)).toEqual(['e2', 'x', 'x']);
     expect(await repeats()).toEqual([
       [1, false],
@@ -105,7 +114,7 @@ describe('events', () => {
 
   it('of one id may be in many topics', async () => {
     const events = ['acme/a', 'acme/b'].map((name) => topicEvent(1, { topic: name }));
-    expect(await saveEvents(test.database.sql, events)).toBe(2);
+    expect(await saved(events)).toBe(2);
     expect(await repeats()).toEqual([
       [1, false],
       [1, false],
@@ -113,9 +122,8 @@ describe('events', () => {
   });
 
   it('are saved by many writers at once', async () => {
-    const { sql } = test.database;
     const events = range(1, 300);
-    const counts = await Promise.all([0, 1, 2, 3].map(() => saveEvents(sql, events, 50)));
+    const counts = await Promise.all([0, 1, 2, 3].map(() => saved(events, 50)));
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(300);
     expect(await after(0, 300)).toEqual(events);
   });
@@ -154,7 +162,7 @@ describe('the events after an offset', () => {
         fc.nat(13),
         fc.nat(12),
         async (saves, since, max) => {
-          await test.database.sql`truncate events`;
+          await test.database.sql`truncate events, open_events`;
           for (const save of saves) {
             await saveEvents(
               test.database.sql,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/limits.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { lastEvents } from '../../src/store/events.ts';
 import { migrate, schemaVersion } from '../../src/store/migrate.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -81,6 +82,31 @@ describe('the schema', () => {
     await sql.unsafe('drop table positions; drop table vehicles, dead_letters, schema_version');
     await Promise.all([1, 2, 3, 4].map(() => migrate(sql, migrateOptions)));
     expect(await shape()).toEqual(before);
+  });
+
+  it('of version 1 is brought to this one, with what is in it', async () => {
+    const { sql } = test.database;
+    const before = await shape();
+    await sql.unsafe(`
+      drop index events_subject;
+      alter table events drop column subject, drop column is_open;
+      alter table dead_letters drop column kind;
+      drop table open_events;
+      delete from schema_version;
+      insert into schema_version (version) values (1);
+      insert into events (topic, position, event_id, event, data, time)
+      values ('acme/a', 1, 'x', 'raised', '{}', 'epoch');
+      insert into dead_letters (sqlstate, reason, row) values ('22008', 'a time', '');`);
+    await migrate(sql, migrateOptions);
+    expect(await shape()).toEqual(before);
+    const versions = await sql`select version from schema_version order by version`;
+    expect(versions.map(({ version }) => version as number)).toEqual([1, schemaVersion]);
+    expect(await lastEvents(sql, 'acme/a', 9)).toMatchObject([
+      { offset: 1, id: 'x', subject: null, isOpen: false },
+    ]);
+    const [letter] = await sql`select kind from dead_letters`;
+    expect(letter).toEqual({ kind: 'fix' });
+    await sql.unsafe('truncate events, dead_letters; delete from schema_version where version = 1');
   });
 
   it('of a later version is left alone', async () => {
