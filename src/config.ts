@@ -4,6 +4,7 @@
  * reads the environment.
  * Bound: what an operator may change stays within limits whose relations are checked again.
  */
+import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { FleetwireError } from './errors.ts';
@@ -60,6 +61,26 @@ export const settings = {
     env: 'FLEETWIRE_USER_CONNECTIONS_MAX',
     fallback: String(limits.userConnectionsMax),
     help: 'connections of one user to the subscriber plane',
+  },
+  addressConnectionsMax: {
+    env: 'FLEETWIRE_ADDRESS_CONNECTIONS_MAX',
+    fallback: '',
+    help: 'connections of one address; unset: FLEETWIRE_CONNECTIONS_MAX, for carriers put a whole fleet behind one',
+  },
+  trustedProxies: {
+    env: 'FLEETWIRE_TRUSTED_PROXIES',
+    fallback: '',
+    help: 'addresses of proxies whose X-Forwarded-For counts, separated by commas',
+  },
+  compression: {
+    env: 'FLEETWIRE_COMPRESSION',
+    fallback: 'off',
+    help: 'permessage-deflate for subscribers: off, shared (no memory) or dedicated (32 KB a connection)',
+  },
+  tokenGraceS: {
+    env: 'FLEETWIRE_TOKEN_GRACE_S',
+    fallback: String(limits.tokenGraceS),
+    help: 's that a live connection outlives its token, to bring a new one',
   },
   origins: {
     env: 'FLEETWIRE_ORIGINS',
@@ -151,16 +172,25 @@ const optionalText = z
   .transform((value) => (value === '' ? null : value))
   .nullable();
 
-const originList = z
+const list = z
   .string()
-  .transform((list) => list.split(',').map((origin) => origin.trim()))
-  .transform((origins) => origins.filter((origin) => origin !== ''))
-  .refine((origins) => origins.every(isOrigin), 'must be like https://fleet.example, or *');
+  .transform((text) => text.split(',').map((item) => item.trim()))
+  .transform((items) => items.filter((item) => item !== ''));
+const originList = list.refine(
+  (origins) => origins.every(isOrigin),
+  'must be like https://fleet.example, or *',
+);
+const addressList = list.refine(
+  (addresses) => addresses.every((address) => isIP(address) !== 0),
+  'must be IP addresses',
+);
 
 /** True for what a browser sends as `Origin`, so that a trailing slash cannot shut every page out. */
 function isOrigin(origin: string): boolean {
   return origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin);
 }
+
+const connections = z.coerce.number().int().min(1).max(1_000_000);
 
 const schema = z.object({
   host: text,
@@ -181,8 +211,15 @@ const schema = z.object({
   ),
   jwtIssuer: text,
   jwtAudience: text,
-  connectionsMax: z.coerce.number().int().min(1).max(1_000_000),
-  userConnectionsMax: z.coerce.number().int().min(1).max(1_000_000),
+  connectionsMax: connections,
+  userConnectionsMax: connections,
+  addressConnectionsMax: z.preprocess(
+    (text) => (text === '' ? null : text),
+    connections.nullable(),
+  ),
+  trustedProxies: addressList,
+  compression: z.enum(['off', 'shared', 'dedicated']),
+  tokenGraceS: z.coerce.number().int().min(0).max(86_400),
   origins: originList,
   frameBytesMax: z.coerce.number().int().min(1_024).max(1_048_576),
   framesInFlightMax: z.coerce.number().int().min(1).max(10_000),
@@ -201,7 +238,8 @@ const schema = z.object({
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']),
 });
 
-export type Config = z.infer<typeof schema> & {
+export type Config = Omit<z.infer<typeof schema>, 'addressConnectionsMax'> & {
+  readonly addressConnectionsMax: number;
   /** The limits with what the environment changed. */
   readonly bounds: Limits;
   readonly journalDir: string;
@@ -233,7 +271,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return complete(parsed.data);
 }
 
-function complete(values: z.infer<typeof schema>): Config {
+function complete(parsed: z.infer<typeof schema>): Config {
+  const addressConnectionsMax = parsed.addressConnectionsMax ?? parsed.connectionsMax;
+  const values = { ...parsed, addressConnectionsMax };
   const changed = Object.fromEntries(
     Object.entries(values).filter(([name]) => name in limits),
   ) as Partial<Limits>;

@@ -22,7 +22,31 @@ describe('readConfig', () => {
     expect(readConfig({ FLEETWIRE_TICK_MS: '50' }).bounds.tickMs).toBe(50);
   });
 
+  it('lets one address have as many connections as there may be, unless it is told otherwise', () => {
+    const more = readConfig({ FLEETWIRE_CONNECTIONS_MAX: '30000' });
+    expect(more.bounds).toMatchObject({ connectionsMax: 30_000, addressConnectionsMax: 30_000 });
+    const few = readConfig({ FLEETWIRE_ADDRESS_CONNECTIONS_MAX: '20' });
+    expect(few.bounds).toMatchObject({ connectionsMax: 18_000, addressConnectionsMax: 20 });
+    expect(few.addressConnectionsMax).toBe(20);
+  });
+
+  it('takes lists apart', () => {
+    const { trustedProxies, origins } = readConfig({
+      FLEETWIRE_TRUSTED_PROXIES: ' 10.0.0.1, ::1 ,,::ffff:10.0.0.2',
+      FLEETWIRE_ORIGINS: 'https://a.example,https://b.example',
+    });
+    expect(trustedProxies).toEqual(['10.0.0.1', '::1', '::ffff:10.0.0.2']);
+    expect(origins).toEqual(['https://a.example', 'https://b.example']);
+  });
+
   it.each([
+    ['FLEETWIRE_ADDRESS_CONNECTIONS_MAX', '0'],
+    ['FLEETWIRE_ADDRESS_CONNECTIONS_MAX', 'many'],
+    ['FLEETWIRE_TRUSTED_PROXIES', '10.0.0.0/8'],
+    ['FLEETWIRE_TRUSTED_PROXIES', '10.0.0.1,proxy.example'],
+    ['FLEETWIRE_COMPRESSION', 'on'],
+    ['FLEETWIRE_TOKEN_GRACE_S', '-1'],
+    ['FLEETWIRE_TOKEN_GRACE_S', '1.5'],
     ['FLEETWIRE_PORT', 'http'],
     ['FLEETWIRE_PORT', '65536'],
     ['FLEETWIRE_ACK', 'never'],

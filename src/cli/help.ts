@@ -6,7 +6,7 @@ import { settings } from '../config.ts';
 import { helpOption, type Command, type Option } from './command.ts';
 
 const columnsMax = 100;
-const headColumns = 34;
+const headColumns = 38;
 
 export function mainHelp(commands: readonly Command[]): string {
   return [

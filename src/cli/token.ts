@@ -23,6 +23,11 @@ export const tokenCommand: Command = {
       fallback: '1h',
       help: 'how long it is valid, such as 90s, 30m, 1h, 7d',
     },
+    jti: {
+      type: 'string',
+      value: 'ID',
+      help: 'what the token is called, so that it can be revoked',
+    },
     vehicles: {
       type: 'string',
       value: 'LIST',
@@ -41,6 +46,7 @@ async function run(input: Input): Promise<number> {
   }
   const tenant = readTenant(input);
   const vehicles = readVehicles(input.text('vehicles'));
+  const tokenId = readTokenId(input.text('jti'));
   const ttlS = parseDurationS('--ttl', input.text('ttl') ?? '');
   const config = readConfig(process.env);
   if (config.jwksUrl !== null) {
@@ -51,6 +57,7 @@ async function run(input: Input): Promise<number> {
     role,
     ...(tenant === null ? {} : { tenant }),
     ...(vehicles === null ? {} : { vehicles }),
+    ...(tokenId === null ? {} : { tokenId }),
     issuer: config.jwtIssuer,
     audience: config.jwtAudience,
     ttlS,
@@ -65,6 +72,11 @@ function readRole(text: string | null): Role {
   throw new UsageError(
     `--role must be one of ${roles.join(', ')}${text === null ? '' : `, not '${text}'`}`,
   );
+}
+
+function readTokenId(text: string | null): string | null {
+  if (text === null || (text.length >= 1 && text.length <= 128)) return text;
+  throw new UsageError('--jti must be 1 to 128 characters');
 }
 
 function readVehicles(text: string | null): readonly string[] | null {

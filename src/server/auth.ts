@@ -16,6 +16,7 @@ import type { Config } from '../config.ts';
 import type { RefusalName } from '../errors.ts';
 import {
   defaultTenant,
+  isStorable,
   isTenant,
   isVehicleId,
   isVehiclePattern,
@@ -61,9 +62,9 @@ export function createVerifier(config: Config, secret: Uint8Array): Verify {
 function claimsSchema(vehiclesMax: number) {
   return z.object({
     iss: z.string(),
-    sub: z.string().min(1).max(128),
+    sub: z.string().min(1).max(128).refine(isStorable),
     exp: z.number(),
-    jti: z.string().max(128).optional(),
+    jti: z.string().min(1).max(128).refine(isStorable).optional(),
     role: z.enum(roles),
     tenant: z.string().refine(isTenant).default(defaultTenant),
     vehicles: z.array(z.string().refine(isVehiclePattern)).max(vehiclesMax).optional(),

@@ -2,38 +2,53 @@
  * The sockets: HTTP and WebSocket on one port, by uWebSockets.js, which only this file imports.
  * Invariant: what uWebSockets.js lends (requests, messages) is read before the callback returns; a socket
  * is never touched after its close.
- * Bound: `connectionsMax` connections; a message, its backlog in the socket and its idle time are limited.
+ * Bound: as many sockets as the admission lets in; a message, its backlog in the socket and its idle time are
+ * limited.
  */
-import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket } from 'uWebSockets.js';
+import type {
+  CompressOptions,
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  WebSocket,
+} from 'uWebSockets.js';
 import { closeCodes, FleetwireError, messageOf, refusals, type RefusalName } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Codec } from '../wire/encode.ts';
 import { isPositionFrame, type Encoded } from '../wire/positions.ts';
+import { clientAddress, parseAddress } from './address.ts';
+import { createAdmission } from './admission.ts';
+import { answer, writeReply } from './answer.ts';
 import type { Verdict, Verify } from './auth.ts';
-import { readOffer, type Offer } from './offer.ts';
-import { isOriginAllowed } from './origin.ts';
+import { readOffer } from './offer.ts';
 import {
   closeOfRefusal,
   createPeer,
-  refusalOfVerdict,
+  refusalOfIdentity,
   type Handler,
   type Peer,
   type Plane,
 } from './peer.ts';
-import { errorReply, planePaths, type HttpReply, type Routes } from './routes.ts';
-import { createTally } from './tally.ts';
+import type { Recorder } from './recorder.ts';
+import { errorReply, planePaths, type Routes } from './routes.ts';
 
 export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
   /** Origins whose pages may connect, `*` for all; empty for those of the engine's own host. */
   readonly origins: readonly string[];
+  /** Addresses whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly string[];
+  /** Of the subscriber plane; a socket's own compressor remembers what it has sent, a shared one nothing. */
+  readonly compression: 'off' | 'shared' | 'dedicated';
   readonly verify: Verify;
+  readonly isRevoked: (identity: Identity) => boolean;
   readonly routes: Routes;
   /** Makes the stage behind a connection. */
   readonly attach: (peer: Peer) => Handler;
+  readonly recorder: Pick<Recorder, 'begin' | 'end'>;
   readonly metrics: Metrics;
   readonly bounds: Limits;
 }
@@ -53,6 +68,7 @@ export interface Gateway {
 interface UserData {
   readonly token: string | null;
   readonly codec: Codec;
+  readonly address: string;
   /** `null` while the token is being verified, and where it was refused. */
   peer: Peer | null;
   isGone: boolean;
@@ -62,26 +78,20 @@ type Uws = typeof import('uWebSockets.js');
 
 /** Listens; throws `LISTEN_FAILED` or `UWS_NOT_LOADED`. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
-  const { metrics, bounds } = options;
+  const { metrics, bounds, recorder } = options;
   const uws = await loadUws();
   const app = uws.App();
   const peers = new Set<Peer>();
-  /** Connections of each user to the subscriber plane. */
-  const users = createTally();
-  let isAccepting = true;
-  let sockets = 0;
-
-  function refusalOfUpgrade(offered: Offer): RefusalName | null {
-    if (!isAccepting) return 'draining';
-    if (sockets >= bounds.connectionsMax) return 'tooManyConnections';
-    if (!isOriginAllowed(offered, options.origins)) return 'originNotAllowed';
-    return offered.codec === null ? 'subprotocolUnknown' : null;
-  }
+  const admission = createAdmission(options);
+  const trusted = new Set(options.trustedProxies.map((address) => parseAddress(address) ?? ''));
+  const decoder = new TextDecoder();
+  const isCompressed = options.compression !== 'off';
 
   function plane(name: Plane): void {
     app.ws<UserData>(planePaths[name], {
       maxPayloadLength: bounds.frameBytesMax,
       idleTimeout: bounds.idleTimeoutS,
+      compression: name === 'live' ? compressorOf(uws, options.compression) : uws.DISABLED,
       maxBackpressure:
         name === 'ingest'
           ? bounds.deviceBackpressureBytesMax
@@ -101,17 +111,19 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         // Not from inside the send that was dropped: its caller still holds the socket.
         setImmediate(() => ws.getUserData().peer?.dropped(isPositions));
       },
-      close: (ws) => {
-        const data = ws.getUserData();
-        data.isGone = true;
-        sockets -= 1;
-        if (data.peer === null) return;
-        peers.delete(data.peer);
-        if (name === 'live') users.remove(userOf(data.peer.identity));
-        metrics.counters.connectionsClosed += 1;
-        data.peer.gone();
-      },
+      close: (ws, code, reason) => close(ws.getUserData(), code, decoder.decode(reason)),
     });
+  }
+
+  function close(data: UserData, code: number, reason: string): void {
+    const { peer, address } = data;
+    data.isGone = true;
+    admission.closed(address);
+    if (peer === null) return;
+    peers.delete(peer);
+    admission.left(peer.plane, peer.identity);
+    metrics.counters.connectionsClosed += 1;
+    recorder.end(peer, peer.gone(code, reason));
   }
 
   // The upgrade itself is synchronous and the token is verified on the open socket: an upgrade that is
@@ -124,7 +136,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     context: Parameters<HttpResponse['upgrade']>[4],
   ): void {
     const offered = readOffer(name, (header) => req.getHeader(header));
-    const refused = refusalOfUpgrade(offered);
+    const address = clientAddress(
+      decoder.decode(res.getRemoteAddressAsText()),
+      () => linesOf(req, 'x-forwarded-for'),
+      trusted,
+    );
+    const refused = admission.refusalOfUpgrade(offered, address);
     if (refused !== null || offered.codec === null) {
       const reason = refused ?? 'subprotocolUnknown';
       metrics.counters.connectionsRefused += 1;
@@ -132,49 +149,51 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       return writeReply(res, errorReply(reason), false);
     }
     const { codec, token, subprotocol } = offered;
-    const data: UserData = { token, codec, peer: null, isGone: false };
+    const data: UserData = { token, codec, address, peer: null, isGone: false };
     const key = req.getHeader('sec-websocket-key');
     res.upgrade(data, key, subprotocol, req.getHeader('sec-websocket-extensions'), context);
   }
 
   function open(name: Plane, ws: WebSocket<UserData>): void {
-    sockets += 1;
     const data = ws.getUserData();
+    admission.opened(data.address);
     const admit = (verdict: Verdict): void => {
       if (data.isGone) return;
-      if (!isAccepting) return refuse(ws, 'draining');
-      const refused = refusalOfVerdict(verdict, name) ?? refusalOfUser(name, verdict);
+      if (!admission.isAccepting) return refuse(ws, 'draining');
+      if ('refused' in verdict) return refuse(ws, verdict.refused);
+      const { identity } = verdict;
+      const refused =
+        refusalOfIdentity(identity, name, options.isRevoked) ??
+        admission.refusalOfUser(name, identity);
       if (refused !== null) refuse(ws, refused);
-      else if ('identity' in verdict) ws.cork(() => greet(name, ws, verdict.identity));
+      else ws.cork(() => greet(name, ws, identity));
     };
     options.verify(data.token).then(admit, () => admit({ refused: 'tokenKeysUnavailable' }));
-  }
-
-  function refusalOfUser(name: Plane, verdict: Verdict): RefusalName | null {
-    if (name !== 'live' || 'refused' in verdict) return null;
-    return users.get(userOf(verdict.identity)) < bounds.userConnectionsMax ? null : 'tooManyOfUser';
   }
 
   function greet(name: Plane, ws: WebSocket<UserData>, identity: Identity): void {
     const data = ws.getUserData();
     metrics.counters.connectionsOpened += 1;
-    data.peer = createPeer({
+    const peer = createPeer({
       plane: name,
       codec: data.codec,
       identity,
       verify: options.verify,
+      isRevoked: options.isRevoked,
       metrics,
       attach: options.attach,
       socket: {
-        send: (message) => void ws.send(message, typeof message !== 'string'),
+        send: (message) => void ws.send(message, typeof message !== 'string', isCompressed),
         join: (inner) => void ws.subscribe(inner),
         leave: (inner) => void ws.unsubscribe(inner),
         bufferedBytes: () => ws.getBufferedAmount(),
         end: (code, reason) => ws.end(code, reason),
       },
     });
-    peers.add(data.peer);
-    if (name === 'live') users.add(userOf(identity));
+    data.peer = peer;
+    peers.add(peer);
+    admission.greeted(name, identity);
+    recorder.begin(peer, data.address);
   }
 
   /** Closes a socket that has not become a peer. */
@@ -191,52 +210,38 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
   plane('ingest');
   plane('live');
-  app.any('/*', (res, req) => answer(options.routes, res, req));
+  app.any('/*', (res, req) => answer(options.routes, res, req.getMethod(), req.getUrl()));
   const listenSocket = await listen(app, options.host, options.port);
 
   return {
     port: uws.us_socket_local_port(listenSocket),
     peers,
     get isAccepting() {
-      return isAccepting;
+      return admission.isAccepting;
     },
-    publish: (inner, frame) => void app.publish(inner, frame, typeof frame !== 'string'),
+    publish: (inner, frame) =>
+      void app.publish(inner, frame, typeof frame !== 'string', isCompressed),
     stopAccepting() {
-      if (!isAccepting) return;
-      isAccepting = false;
+      if (!admission.isAccepting) return;
+      admission.stop();
       uws.us_listen_socket_close(listenSocket);
     },
     close: () => void app.close(),
   };
 }
 
-/** Neither part can hold a slash of its own in front of the first. */
-function userOf({ tenant, subject }: Identity): string {
-  return `${tenant}/${subject}`;
+function compressorOf(uws: Uws, compression: GatewayOptions['compression']): CompressOptions {
+  if (compression === 'off') return uws.DISABLED;
+  return compression === 'shared' ? uws.SHARED_COMPRESSOR : uws.DEDICATED_COMPRESSOR_32KB;
 }
 
-function answer(routes: Routes, res: HttpResponse, req: HttpRequest): void {
-  const method = req.getMethod();
-  let isAborted = false;
-  res.onAborted(() => {
-    isAborted = true;
+/** Every line of a header in their order, where `getHeader` gives the first. */
+function linesOf(req: HttpRequest, header: string): readonly string[] {
+  const lines: string[] = [];
+  req.forEach((name, value) => {
+    if (name === header) lines.push(value);
   });
-  const finish = (reply: HttpReply): void => {
-    if (!isAborted) res.cork(() => writeReply(res, reply, method === 'head'));
-  };
-  const failed: HttpReply = {
-    status: '500 Internal Server Error',
-    contentType: 'text/plain; charset=utf-8',
-    body: 'the page could not be made\n',
-  };
-  routes(method, req.getUrl()).then(finish, () => finish(failed));
-}
-
-function writeReply(res: HttpResponse, reply: HttpReply, isHead: boolean): void {
-  res.writeStatus(reply.status).writeHeader('content-type', reply.contentType);
-  for (const [name, value] of Object.entries(reply.headers ?? {})) res.writeHeader(name, value);
-  if (isHead) res.endWithoutBody(Buffer.byteLength(reply.body), false);
-  else res.end(reply.body);
+  return lines;
 }
 
 async function loadUws(): Promise<Uws> {

@@ -1,15 +1,18 @@
 /**
  * One WebSocket connection of either plane, without knowing the WebSocket library.
- * Invariant: one close path; whoever closes first decides the code, and nothing is sent afterwards.
- * Bound: a peer lives until its socket is gone or its token has expired, whichever comes first.
+ * Invariant: one close path; whoever closes first decides the code, and nothing is sent afterwards. A token
+ * that is revoked neither opens a connection nor replaces another's.
+ * Bound: a peer lives until its socket is gone or its token has expired (see expiry.ts), whichever comes first.
  */
+import { randomUUID } from 'node:crypto';
 import { closeCodes, refusals, type CloseName, type RefusalName } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import { mayConnectIngest, mayConnectLive } from '../live/access.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Codec } from '../wire/encode.ts';
 import type { Encoded } from '../wire/positions.ts';
-import type { Verdict, Verify } from './auth.ts';
+import type { Verify } from './auth.ts';
+import { endingByEngine, endingBySocket, type Ending } from './ending.ts';
 
 export type Plane = 'ingest' | 'live';
 
@@ -34,14 +37,26 @@ export interface Handler {
   dropped(isPositions: boolean): void;
   /** A new token is in force. */
   refreshed(): void;
-  gone(): void;
+  /** The socket is gone; `reason` is the summary of its ending, for people. */
+  gone(reason: string): void;
+}
+
+/** What has gone through a connection by itself; what topics carried is not in it. */
+export interface Traffic {
+  readonly framesReceived: number;
+  readonly bytesReceived: number;
+  readonly framesSent: number;
+  readonly bytesSent: number;
 }
 
 export interface Peer {
+  /** A UUID: what the hello says, and the `sessions` table. */
+  readonly id: string;
   readonly plane: Plane;
   readonly codec: Codec;
   readonly identity: Identity;
   readonly isOpen: boolean;
+  readonly traffic: Traffic;
   send(message: Encoded): void;
   join(inner: string): void;
   leave(inner: string): void;
@@ -51,8 +66,8 @@ export interface Peer {
   receive(bytes: Uint8Array, isBinary: boolean): void;
   drained(): void;
   dropped(isPositions: boolean): void;
-  /** The socket is gone, for whatever reason. */
-  gone(): void;
+  /** The socket is gone, with what the library says of it; how the connection has ended. */
+  gone(code: number, reason: string): Ending;
 }
 
 export interface PeerOptions {
@@ -61,15 +76,20 @@ export interface PeerOptions {
   readonly identity: Identity;
   readonly socket: RawSocket;
   readonly verify: Verify;
+  readonly isRevoked: (identity: Identity) => boolean;
   readonly metrics: Metrics;
   /** Makes the stage behind the peer. */
   readonly attach: (peer: Peer) => Handler;
 }
 
-/** Why this verdict does not let a connection onto the plane; `null` where it does. */
-export function refusalOfVerdict(verdict: Verdict, plane: Plane): RefusalName | null {
-  if ('refused' in verdict) return verdict.refused;
-  const { role } = verdict.identity;
+/** Why this identity may not connect to the plane, or not with this token; `null` where it may. */
+export function refusalOfIdentity(
+  identity: Identity,
+  plane: Plane,
+  isRevoked: (identity: Identity) => boolean,
+): RefusalName | null {
+  if (isRevoked(identity)) return 'tokenRevoked';
+  const { role } = identity;
   const isAllowed = plane === 'ingest' ? mayConnectIngest(role) : mayConnectLive(role);
   return isAllowed ? null : 'roleNotAllowed';
 }
@@ -85,14 +105,23 @@ export function closeOfRefusal(refused: RefusalName): CloseName {
   return 'invalidToken';
 }
 
+/** A connection belongs to one subject of one tenant, in one role, for its whole life. */
+function isSameSubject(one: Identity, other: Identity): boolean {
+  return one.subject === other.subject && one.tenant === other.tenant && one.role === other.role;
+}
+
 export function createPeer(options: PeerOptions): Peer {
   const { plane, codec, socket, metrics } = options;
   let identity = options.identity;
   let isOpen = true;
+  /** How it ended, once the engine has closed it. */
+  let ending: Ending | null = null;
+  const traffic = { framesReceived: 0, bytesReceived: 0, framesSent: 0, bytesSent: 0 };
 
   function close(name: CloseName, reason: string): void {
     if (!isOpen) return;
     isOpen = false;
+    ending = endingByEngine(name, reason);
     metrics.closed[name] += 1;
     socket.end(closeCodes[name], reason);
   }
@@ -100,27 +129,23 @@ export function createPeer(options: PeerOptions): Peer {
   async function refresh(token: string): Promise<void> {
     const verdict = await options.verify(token);
     if (!isOpen) return;
-    const refused = refusalOfVerdict(verdict, plane) ?? refusalOfChange(verdict);
-    if (refused !== null) {
-      metrics.refused[refused] += 1;
-      close(closeOfRefusal(refused), refusals[refused].message);
-    } else if ('identity' in verdict) {
-      identity = verdict.identity;
-      handler.refreshed();
-    }
+    if ('refused' in verdict) return refuse(verdict.refused);
+    const fresh = verdict.identity;
+    const refused =
+      refusalOfIdentity(fresh, plane, options.isRevoked) ??
+      (isSameSubject(fresh, identity) ? null : 'tokenOfAnother');
+    if (refused !== null) return refuse(refused);
+    identity = fresh;
+    handler.refreshed();
   }
 
-  // A connection belongs to one subject of one tenant for its whole life.
-  function refusalOfChange(verdict: Verdict): RefusalName | null {
-    if ('refused' in verdict) return verdict.refused;
-    const isSame =
-      verdict.identity.subject === identity.subject &&
-      verdict.identity.tenant === identity.tenant &&
-      verdict.identity.role === identity.role;
-    return isSame ? null : 'tokenOfAnother';
+  function refuse(refused: RefusalName): void {
+    metrics.refused[refused] += 1;
+    close(closeOfRefusal(refused), refusals[refused].message);
   }
 
   const peer: Peer = {
+    id: randomUUID(),
     plane,
     codec,
     get identity() {
@@ -129,8 +154,12 @@ export function createPeer(options: PeerOptions): Peer {
     get isOpen() {
       return isOpen;
     },
+    traffic,
     send(message) {
-      if (isOpen) socket.send(message);
+      if (!isOpen) return;
+      traffic.framesSent += 1;
+      traffic.bytesSent += Buffer.byteLength(message);
+      socket.send(message);
     },
     join(inner) {
       if (isOpen) socket.join(inner);
@@ -143,16 +172,22 @@ export function createPeer(options: PeerOptions): Peer {
     refresh(token) {
       refresh(token).catch(() => close('insufficientState', 'the token could not be verified'));
     },
-    receive: (bytes, isBinary) => handler.receive(bytes, isBinary),
+    receive(bytes, isBinary) {
+      traffic.framesReceived += 1;
+      traffic.bytesReceived += bytes.length;
+      handler.receive(bytes, isBinary);
+    },
     drained() {
       if (isOpen) handler.drained();
     },
     dropped(isPositions) {
       if (isOpen) handler.dropped(isPositions);
     },
-    gone() {
+    gone(code, reason) {
       isOpen = false;
-      handler.gone();
+      ending ??= endingBySocket(code, reason);
+      handler.gone(ending.summary);
+      return ending;
     },
   };
   const handler = options.attach(peer);

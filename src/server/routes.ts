@@ -67,6 +67,7 @@ const statusOf: Partial<Record<RefusalName, string>> = {
   originNotAllowed: '403 Forbidden',
   draining: '503 Service Unavailable',
   tooManyConnections: '503 Service Unavailable',
+  tooManyOfAddress: '429 Too Many Requests',
 };
 
 const headersOf: Partial<Record<RefusalName, Readonly<Record<string, string>>>> = {
@@ -74,6 +75,7 @@ const headersOf: Partial<Record<RefusalName, Readonly<Record<string, string>>>> 
   upgradeRequired: { upgrade: 'websocket' },
   draining: { 'retry-after': '5' },
   tooManyConnections: { 'retry-after': '5' },
+  tooManyOfAddress: { 'retry-after': '5' },
 };
 
 /** A refusal as JSON: `{"error", "code", "message", "temporary"}`. */

@@ -11,6 +11,8 @@ export interface TokenClaims {
   readonly role: Role;
   readonly tenant?: string;
   readonly vehicles?: readonly string[];
+  /** The `jti`, by which it can be revoked. */
+  readonly tokenId?: string;
   readonly issuer: string;
   readonly audience: string;
   readonly ttlS: number;
@@ -18,11 +20,12 @@ export interface TokenClaims {
 
 /** A compact JWT for `claims`, signed with `secret`. */
 export function signToken(secret: Uint8Array, claims: TokenClaims): Promise<string> {
-  const { sub, role, tenant, vehicles, issuer, audience, ttlS } = claims;
+  const { sub, role, tenant, vehicles, tokenId, issuer, audience, ttlS } = claims;
   return new SignJWT({
     role,
     ...(tenant === undefined ? {} : { tenant }),
     ...(vehicles === undefined ? {} : { vehicles }),
+    ...(tokenId === undefined ? {} : { jti: tokenId }),
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(sub)

@@ -31,3 +31,24 @@ export async function within<T>(clock: Clock, deadline: Deadline, work: Promise<
     (timer as Timer | null)?.cancel();
   }
 }
+
+/** Where queries run, and how what hangs there is thrown away. */
+export interface Resettable {
+  readonly copy: { readonly deadline: Deadline };
+  reset(): Promise<void>;
+}
+
+/** As `within`, for a query: where it hangs, the connections for queries are given up. */
+export async function withinOrReset<T>(
+  clock: Clock,
+  database: Resettable,
+  query: Promise<T>,
+): Promise<T> {
+  try {
+    return await within(clock, database.copy.deadline, query);
+  } catch (error) {
+    const isLate = error instanceof FleetwireError && error.code === 'DATABASE_DEADLINE';
+    if (isLate) await database.reset();
+    throw error;
+  }
+}

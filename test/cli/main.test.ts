@@ -56,7 +56,7 @@ describe('help', () => {
       ],
     ],
     ['replay', ['vehicle', 'speed', 'now', 'url', 'token', 'json']],
-    ['token', ['role', 'sub', 'tenant', 'ttl', 'vehicles']],
+    ['token', ['role', 'sub', 'tenant', 'ttl', 'jti', 'vehicles']],
     ['migrate', []],
   ])('of %s lists its options and the environment', async (command, options) => {
     const { code, out } = await runCli([command, '--help']);
@@ -88,6 +88,7 @@ describe('what cannot be meant', () => {
       ['token', '--role', 'device', '--sub', 'a', '--vehicles', 'b,,c'],
       "--vehicles: '' is no vehicle",
     ],
+    [['token', '--role', 'device', '--sub', 'a', '--jti', ''], '--jti must be 1 to 128'],
     [['demo', '--seconds', '0'], '--seconds must be a number'],
   ])('%j is one sentence and exit code 2', async (args, sentence) => {
     const { code, out, err } = await runCli(args, env);
@@ -162,6 +163,8 @@ describe('token', () => {
         '30m',
         '--vehicles',
         'bus-1, tram-*',
+        '--jti',
+        'lost-phone',
       ],
       env,
     );
@@ -170,7 +173,13 @@ describe('token', () => {
     const config = readConfig(env);
     const verdict = await createVerifier(config, await loadSecret(config))(out.trim());
     expect(verdict).toMatchObject({
-      identity: { subject: 'gw-1', role: 'service', tenant: 'acme', vehicles: ['bus-1', 'tram-*'] },
+      identity: {
+        subject: 'gw-1',
+        role: 'service',
+        tenant: 'acme',
+        vehicles: ['bus-1', 'tram-*'],
+        tokenId: 'lost-phone',
+      },
     });
     const left = 'identity' in verdict ? verdict.identity.expiresAtMs - Date.now() : 0;
     expect(Math.abs(left - 30 * 60_000)).toBeLessThan(60_000);

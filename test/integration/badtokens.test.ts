@@ -2,7 +2,6 @@
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeCodes, refusals, type CloseName, type RefusalName } from '../../src/errors.ts';
-import { limits } from '../../src/limits.ts';
 import { testSecret, testToken } from '../support/engine.ts';
 import { openSocket, refusedUpgrade } from '../support/socket.ts';
 import { openWitness, type Witness } from '../support/witness.ts';
@@ -136,13 +135,6 @@ describe('tokens', () => {
       code: closeCodes.invalidToken,
       reason: refusals.tokenOfAnother.message,
     });
-  });
-
-  it('that expires on a live connection closes it with 3005', async () => {
-    const { clockToleranceS } = limits;
-    const token = await testToken({ sub: 'veh-short', role: 'device', ttlS: 1 - clockToleranceS });
-    const socket = await openSocket(`${witness.test.engine.wsUrl}/v1/ingest`, { token });
-    expect((await socket.closed).code).toBe(closeCodes.tokenExpired);
   });
 
   async function withoutExpiry(): Promise<string> {

@@ -22,10 +22,14 @@ async function serveKeys(keys: readonly JWK[]): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
 }
 
-function sign(alg: string, key: CryptoKey | Uint8Array, claims = {}): Promise<string> {
+function sign(
+  alg: string,
+  key: CryptoKey | Uint8Array,
+  claims: Record<string, unknown> & { readonly sub?: string } = {},
+): Promise<string> {
   return new SignJWT({ role: 'device', tenant: 'acme', vehicles: ['bus-*'], ...claims })
     .setProtectedHeader({ alg, typ: 'JWT', kid: 'key-1' })
-    .setSubject('veh-1')
+    .setSubject(claims.sub ?? 'veh-1')
     .setIssuer('fleetwire')
     .setAudience('fleetwire')
     .setExpirationTime('1h')
@@ -82,6 +86,10 @@ describe('a JWKS', () => {
       { vehicles: ['a/b'] },
       { vehicles: ['**'] },
       { jti: 5 },
+      { jti: '' },
+      { jti: 'a\0b' },
+      { sub: 'a\0b', role: 'viewer' },
+      { sub: 'a\uD800', role: 'viewer' },
     ]) {
       expect(await verify(await sign('HS256', secret, claims))).toEqual({ refused: 'tokenClaims' });
     }

@@ -3,6 +3,7 @@
  * Invariant: every message is kept until somebody asks for it; `closed` always settles.
  * Bound: `waitMs` for anything that is waited for, so that a missing answer is a failure and not a hang.
  */
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { parseJson } from '../../src/wire/json.ts';
 import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
@@ -25,10 +26,16 @@ export interface TestSocket {
   nextOf(type: number): Promise<readonly unknown[]>;
   readonly closed: Promise<Closed>;
   readonly protocol: string;
+  /** What was agreed on, such as `permessage-deflate`; empty for nothing. */
+  readonly extensions: string;
+  /** What has come over the network, compressed as it came. */
+  readonly bytesRead: number;
   /** Stops reading from the network. */
   pause(): void;
   resume(): void;
-  close(): Promise<void>;
+  /** Drops the connection without a close frame. */
+  terminate(): void;
+  close(code?: number, reason?: string): Promise<void>;
 }
 
 export interface SocketOptions {
@@ -37,6 +44,10 @@ export interface SocketOptions {
   readonly protocols?: readonly string[];
   /** The origin of the page, as a browser would say it. */
   readonly origin?: string;
+  /** Other headers; of a list each is a line of its own. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** Offers permessage-deflate. */
+  readonly deflate?: boolean;
 }
 
 /** Opens a socket; rejects when the upgrade is refused, with the HTTP status in the message. */
@@ -44,9 +55,12 @@ export async function openSocket(url: string, options: SocketOptions = {}): Prom
   const { token, header = false, protocols = ['fleetwire.v1'] } = options;
   const bearer = token === undefined || header ? [] : [`bearer.${token}`];
   const socket = new WebSocket(url, [...protocols, ...bearer], {
-    headers: token !== undefined && header ? { authorization: `Bearer ${token}` } : {},
+    headers: {
+      ...options.headers,
+      ...(token !== undefined && header ? { authorization: `Bearer ${token}` } : {}),
+    },
     ...(options.origin === undefined ? {} : { origin: options.origin }),
-    perMessageDeflate: false,
+    perMessageDeflate: options.deflate ?? false,
   });
   const messages: unknown[] = [];
   let wake: () => void = () => undefined;
@@ -65,6 +79,8 @@ export async function openSocket(url: string, options: SocketOptions = {}): Prom
     socket.once('open', resolve);
     socket.on('error', reject);
   });
+
+  const wire = (socket as unknown as { readonly _socket: Socket })._socket;
 
   async function next(): Promise<unknown> {
     const deadline = Date.now() + waitMs;
@@ -94,10 +110,15 @@ export async function openSocket(url: string, options: SocketOptions = {}): Prom
     },
     closed,
     protocol: socket.protocol,
+    extensions: socket.extensions,
+    get bytesRead() {
+      return wire.bytesRead;
+    },
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    async close() {
-      socket.close();
+    terminate: () => socket.terminate(),
+    async close(code, reason) {
+      socket.close(code, reason);
       await closed;
     },
   };
