@@ -60,6 +60,18 @@ export const refusals = {
   notSubscribed: { code: 307, message: 'this connection is not subscribed to the topic' },
   unknownMethod: { code: 308, message: 'there is no such method' },
   tooManyRequests: { code: 309, message: 'more requests a second than one connection may send' },
+  badArea: {
+    code: 310,
+    message: 'an area is area:<west>,<south>,<east>,<north> in degrees, south not above north',
+  },
+  badParams: { code: 311, message: 'a parameter of the call is missing or malformed' },
+  callNotAllowed: { code: 312, message: 'the token does not allow this call' },
+  unknownVehicle: { code: 313, message: 'the vehicle has sent no position yet' },
+  tooManyRevocations: { code: 320, message: 'the engine holds as many revocations as it may' },
+  databaseUnavailable: { code: 321, message: 'the database did not take it: ask again' },
+  topicUnavailable: { code: 330, message: 'the topic cannot be read now: ask again' },
+  badEvent: { code: 331, message: 'the event is too large, or holds what cannot be stored' },
+  tooManyEvents: { code: 332, message: 'more events wait for the journal than may: ask again' },
 
   tokenMissing: { code: 401, message: 'no token: send Authorization: Bearer, or bearer.<jwt>' },
   tokenMalformed: { code: 402, message: 'the token is not a JWT that can be read' },
@@ -74,6 +86,7 @@ export const refusals = {
   tokenKeysUnavailable: { code: 411, message: 'the keys that verify tokens cannot be fetched now' },
   roleNotAllowed: { code: 412, message: 'the role of the token may not use this plane' },
   tokenOfAnother: { code: 413, message: 'the new token is for another subject or tenant' },
+  tokenRevoked: { code: 414, message: 'the token has been revoked' },
 
   notFound: { code: 501, message: 'there is nothing at this path' },
   methodNotAllowed: { code: 502, message: 'this path takes other methods' },
@@ -83,6 +96,7 @@ export const refusals = {
   subprotocolUnknown: { code: 506, message: 'offer fleetwire.v1 or fleetwire.v1.json' },
   originNotAllowed: { code: 507, message: 'pages of this origin may not connect' },
   tooManyOfUser: { code: 508, message: 'more connections than one user may hold' },
+  tooManyOfAddress: { code: 509, message: 'more connections than one address may hold' },
 } as const satisfies Record<string, Refusal>;
 
 export type RefusalName = keyof typeof refusals;
@@ -94,6 +108,10 @@ const temporaryNames: ReadonlySet<RefusalName> = new Set<RefusalName>([
   'tokenKeysUnavailable',
   'draining',
   'tooManyConnections',
+  'tooManyOfAddress',
+  'databaseUnavailable',
+  'topicUnavailable',
+  'tooManyEvents',
 ]);
 
 export function isTemporary(name: RefusalName): boolean {

@@ -24,9 +24,20 @@ export const defaultTenant = 'default';
 
 const vehicleIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 const tenantPattern = /^[a-z0-9][a-z0-9-]{0,31}$/;
+const userNamePattern = /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$/;
 
 export function isVehicleId(text: string): boolean {
   return vehicleIdPattern.test(text);
+}
+
+/** True for a subject that can have notifications: `/` and `#` mean something in topics. */
+export function isUserName(text: string): boolean {
+  return userNamePattern.test(text);
+}
+
+/** True for text that the database gives back as it was: no NUL and no half of a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
 }
 
 export function isTenant(text: string): boolean {

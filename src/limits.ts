@@ -22,6 +22,8 @@ export const limits = {
   connectionsMax: 18_000,
   /** Of one user on the subscriber plane: many tabs and a few wall screens. Devices have one each. */
   userConnectionsMax: 100,
+  /** Of one address: as many as there may be, because carriers put a whole fleet behind one. */
+  addressConnectionsMax: 18_000,
   /** Frames of one device that are not acknowledged yet. */
   framesInFlightMax: 64,
   /** Bytes that wait in one device's socket; acks are small, so a full one means a dead reader. */
@@ -45,6 +47,16 @@ export const limits = {
   /** A token's vehicle ids and prefixes. */
   tokenVehiclesMax: 1_000,
   clockToleranceS: 5,
+  /** How long a live connection outlives its token: the client has this to bring a new one. */
+  tokenGraceS: 30,
+  /** Tokens revoked before their end, in memory: 200 bytes each, 20 MB. */
+  revocationsMax: 100_000,
+  /** How often connections that have begun or ended are written to the `sessions` table. */
+  sessionsFlushIntervalMs: 5_000,
+  /** Such rows that wait while the database is away; where connectionsMax is more, that many. */
+  sessionsPendingMax: 50_000,
+  /** Rows of `sessions` written by one statement: little enough to leave the database free. */
+  sessionsPageRowsMax: 1_000,
 
   // Fixes.
   /** A fix further ahead of the engine's clock than this is kept, flagged, and takes part in nothing. */
@@ -111,13 +123,41 @@ export const limits = {
   tickMs: 20,
   /** uWebSockets.js does not batch messages of 16 KiB or more. */
   publishBytesMax: 15 * 1024,
+  /** Grid cells of one area: each is a native topic that its connection joins. */
+  areaCellsMax: 64,
+  /** Vehicles that a moved area may add at once; where there are more it begins anew, as its client reads. */
+  areaMoveVehiclesMax: 1_000,
+  /** Vehicles that have left an area while its client did not read; beyond it the client is closed with 3008. */
+  areaLeftVehiclesMax: 10_000,
+  /** A connected vehicle without a fix for this long is idle: three reports of a slow one are missing. */
+  presenceIdleAfterMs: 60_000,
+  /** How often connected vehicles are looked at for those that have become idle. */
+  presenceSweepIntervalMs: 5_000,
+  /** How often the summary of a fleet is made, which looks at each of its vehicles. */
+  summaryIntervalMs: 5_000,
+  figuresIntervalMs: 1_000,
+  /** From this speed on a vehicle moves; below it a receiver's noise looks the same. */
+  movingSpeedCms: 100,
+  /** What devices are asked to report: when somebody watches, when nobody does, when the battery is low. */
+  reportWatchedMs: 1_000,
+  reportUnwatchedMs: 10_000,
+  reportLowBatteryMs: 60_000,
+  reportUnwatchedM: 50,
+  reportLowBatteryM: 200,
+  lowBatteryPercent: 20,
 
   // Event topics.
-  /** One event in the journal; as a frame it fits under `publishBytesMax`. */
+  /** One event, as MessagePack and as JSON; as a frame it fits under `publishBytesMax`. */
   eventBytesMax: 8 * 1024,
+  /** An id or a subject: both are in an index, whose rows PostgreSQL keeps under 2,704 bytes. */
+  eventIdBytesMax: 256,
+  /** Events that wait for the journal: many times what one of its groups brings. */
+  eventsInFlightMax: 10_000,
   /** The newest events of one topic in memory, for recovery and against repeats. */
   channelEventsMax: 1_000,
   channelBytesMax: 512 * 1024,
+  /** Subjects of one topic whose newest event is held because they are open; the newest of them. */
+  channelOpenMax: 1_000,
   /** Event topics whose last offset is in memory; that of any other is read from the database. */
   channelsMax: 50_000,
   /** The events of all topics in memory. */
@@ -126,10 +166,14 @@ export const limits = {
   channelsWaitingMax: 10_000,
   /** Events that one subscriber gets by recovery; one who missed more gets a snapshot. */
   recoveryEventsMax: 1_000,
+  /** The bytes of these, or of what is open: one answer, which a socket has room for beside one event. */
+  recoveryBytesMax: 256 * 1024,
   /** Subscribers whose missed events are being read from the database. */
   recoveriesMax: 1_000,
   /** Events, or topics, read or written by one statement. */
   eventsPageRowsMax: 1_000,
+  /** A topic that the database has not told by then is refused; whoever asked asks again. */
+  eventsReadDeadlineMs: 10_000,
   /** What was stored this long before a start is still known as a repeat after it, up to so many events. */
   eventsRecentMs: 10 * 60_000,
   eventsRecentMax: 10_000,
@@ -154,6 +198,13 @@ export const limits = {
   clientDelayMaxMs: 30_000,
   /** A connection that held this long starts the next pause from the shortest again. */
   clientStableAfterMs: 5_000,
+  /** Between two attempts to renew a token; one that lives shorter is renewed by reconnecting. */
+  clientRenewDelayMinMs: 1_000,
+  /**
+   * Between two requests for a live client's area. A dragged map moves at every frame of the screen; this makes
+   * it a fifth of `requestsPerSecondMax`.
+   */
+  clientAreaIntervalMs: 100,
   /** Requests of a live client that wait for their answer. */
   clientRequestsMax: 1_000,
   clientRequestTimeoutMs: 10_000,
@@ -193,70 +244,122 @@ export function rowBytesMax(bounds: Limits): number {
 
 /** Throws a sentence for the first relation that does not hold. */
 export function checkLimits(bounds: Limits): void {
-  const relations: readonly [boolean, string][] = [
-    [
-      bounds.fixesPerFrameMax * rowBytesMax(bounds) <= bounds.recordBytesMax,
-      'recordBytesMax must hold the rows of one frame (fixesPerFrameMax)',
-    ],
-    [
-      bounds.recordBytesMax < bounds.segmentBytesMax,
-      'segmentBytesMax must be larger than recordBytesMax',
-    ],
-    [
-      bounds.segmentBytesMax * 2 <= bounds.journalBytesMax,
-      'journalBytesMax must hold at least two segments (segmentBytesMax)',
-    ],
-    [
-      bounds.recordBytesMax <= bounds.batchBytesMax,
-      'batchBytesMax must hold one record (recordBytesMax)',
-    ],
-    [
-      bounds.recordBytesMax <= bounds.journalPendingBytesMax * (1 - journalHighWater),
-      'journalPendingBytesMax must hold one record (recordBytesMax) above the high-water mark',
-    ],
-    [
-      bounds.recordBytesMax <= bounds.journalBytesMax * (1 - journalHighWater),
-      'journalBytesMax must hold one record (recordBytesMax) above the high-water mark',
-    ],
-    [
-      bounds.batchBytesMax * bounds.batchesInFlightMax <= bounds.journalTailBytesMax,
-      'journalTailBytesMax must hold the batches in flight (batchBytesMax x batchesInFlightMax)',
-    ],
-    [
-      bounds.futureToleranceMs < bounds.futureAcceptedMs,
-      'futureAcceptedMs must be larger than futureToleranceMs',
-    ],
-    [
-      bounds.retryDelayMinMs <= bounds.retryDelayMaxMs,
-      'retryDelayMaxMs must not be smaller than retryDelayMinMs',
-    ],
-    [
-      bounds.publishBytesMax < 16 * 1024,
-      'publishBytesMax must stay under 16 KiB, where batching ends',
-    ],
-    [
-      bounds.subscriberLowWaterBytes < bounds.subscriberHighWaterBytes &&
-        bounds.subscriberHighWaterBytes * 2 <= bounds.subscriberBackpressureBytesMax,
-      'subscriberLowWaterBytes < subscriberHighWaterBytes <= half of subscriberBackpressureBytesMax',
-    ],
-    [
-      bounds.eventBytesMax < bounds.publishBytesMax,
-      'publishBytesMax must hold one event (eventBytesMax)',
-    ],
-    [
-      bounds.eventBytesMax * 2 <= bounds.channelBytesMax &&
-        bounds.channelBytesMax <= bounds.channelsBytesMax,
-      'channelsBytesMax must hold one topic (channelBytesMax), and that two events (eventBytesMax)',
-    ],
-    [
-      bounds.topicsPerConnectionMax <= bounds.requestsBurstMax,
-      'requestsBurstMax must let a client subscribe to all its topics (topicsPerConnectionMax)',
-    ],
-    [bounds.tickMs > 0 && bounds.batchAgeMaxMs > 0, 'tickMs and batchAgeMaxMs must be positive'],
-  ];
-  for (const [holds, sentence] of relations) {
+  for (const { holds, sentence } of [...storeRelations(bounds), ...liveRelations(bounds)]) {
     if (!holds) throw new RangeError(`limits: ${sentence}`);
   }
+}
+
+interface Relation {
+  readonly holds: boolean;
+  readonly sentence: string;
+}
+
+function storeRelations(bounds: Limits): readonly Relation[] {
+  return [
+    {
+      holds: bounds.fixesPerFrameMax * rowBytesMax(bounds) <= bounds.recordBytesMax,
+      sentence: 'recordBytesMax must hold the rows of one frame (fixesPerFrameMax)',
+    },
+    {
+      holds: bounds.recordBytesMax < bounds.segmentBytesMax,
+      sentence: 'segmentBytesMax must be larger than recordBytesMax',
+    },
+    {
+      holds: bounds.segmentBytesMax * 2 <= bounds.journalBytesMax,
+      sentence: 'journalBytesMax must hold at least two segments (segmentBytesMax)',
+    },
+    {
+      holds: bounds.recordBytesMax <= bounds.batchBytesMax,
+      sentence: 'batchBytesMax must hold one record (recordBytesMax)',
+    },
+    {
+      holds: bounds.recordBytesMax <= bounds.journalPendingBytesMax * (1 - journalHighWater),
+      sentence:
+        'journalPendingBytesMax must hold one record (recordBytesMax) above the high-water mark',
+    },
+    {
+      holds: bounds.recordBytesMax <= bounds.journalBytesMax * (1 - journalHighWater),
+      sentence: 'journalBytesMax must hold one record (recordBytesMax) above the high-water mark',
+    },
+    {
+      holds: bounds.batchBytesMax * bounds.batchesInFlightMax <= bounds.journalTailBytesMax,
+      sentence:
+        'journalTailBytesMax must hold the batches in flight (batchBytesMax x batchesInFlightMax)',
+    },
+    {
+      holds: bounds.futureToleranceMs < bounds.futureAcceptedMs,
+      sentence: 'futureAcceptedMs must be larger than futureToleranceMs',
+    },
+    {
+      holds: bounds.retryDelayMinMs <= bounds.retryDelayMaxMs,
+      sentence: 'retryDelayMaxMs must not be smaller than retryDelayMinMs',
+    },
+    {
+      holds: bounds.sessionsPageRowsMax <= bounds.sessionsPendingMax,
+      sentence: 'sessionsPendingMax must hold the rows of one statement (sessionsPageRowsMax)',
+    },
+  ];
+}
+
+function liveRelations(bounds: Limits): readonly Relation[] {
+  return [
+    {
+      holds: bounds.publishBytesMax < 16 * 1024,
+      sentence: 'publishBytesMax must stay under 16 KiB, where batching ends',
+    },
+    {
+      holds:
+        bounds.subscriberLowWaterBytes < bounds.subscriberHighWaterBytes &&
+        bounds.subscriberHighWaterBytes * 2 <= bounds.subscriberBackpressureBytesMax,
+      sentence:
+        'subscriberLowWaterBytes < subscriberHighWaterBytes <= half of subscriberBackpressureBytesMax',
+    },
+    {
+      holds: bounds.eventBytesMax < bounds.publishBytesMax,
+      sentence: 'publishBytesMax must hold one event (eventBytesMax)',
+    },
+    {
+      holds:
+        bounds.eventBytesMax * 2 <= bounds.channelBytesMax &&
+        bounds.channelBytesMax * 2 <= bounds.channelsBytesMax,
+      sentence:
+        'channelsBytesMax must hold one topic and what is open in it (twice channelBytesMax), and that ' +
+        'two events (eventBytesMax)',
+    },
+    {
+      holds:
+        bounds.recoveryBytesMax + bounds.eventBytesMax <= bounds.subscriberBackpressureBytesMax,
+      sentence:
+        'subscriberBackpressureBytesMax must hold one recovery (recoveryBytesMax) and one event',
+    },
+    {
+      holds: bounds.eventBytesMax <= bounds.recoveryBytesMax,
+      sentence: 'recoveryBytesMax must hold one event (eventBytesMax)',
+    },
+    {
+      holds: bounds.topicsPerConnectionMax <= bounds.requestsBurstMax,
+      sentence:
+        'requestsBurstMax must let a client subscribe to all its topics (topicsPerConnectionMax)',
+    },
+    {
+      holds: bounds.areaCellsMax >= 8,
+      sentence: 'areaCellsMax must hold the world, which takes 8 cells',
+    },
+    {
+      holds: bounds.presenceSweepIntervalMs <= bounds.presenceIdleAfterMs,
+      sentence: 'presenceSweepIntervalMs must not be longer than presenceIdleAfterMs',
+    },
+    {
+      holds:
+        bounds.reportWatchedMs <= bounds.reportUnwatchedMs &&
+        bounds.reportUnwatchedMs <= bounds.reportLowBatteryMs,
+      sentence: 'reportWatchedMs <= reportUnwatchedMs <= reportLowBatteryMs',
+    },
+    {
+      holds: bounds.tickMs > 0 && bounds.batchAgeMaxMs > 0,
+      sentence: 'tickMs and batchAgeMaxMs must be positive',
+    },
+  ];
 }
 
 checkLimits(limits);

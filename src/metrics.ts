@@ -53,6 +53,9 @@ export const counterHelp = {
   requestsRefused: 'Requests of subscribers answered with an error',
   eventsAppended: 'Events of event topics that were given an offset',
   eventsRepeated: 'Events whose id their topic had already',
+  eventsPublished: 'Events published to their topics, once the journal held them',
+  eventsStored: 'Events committed to the database',
+  eventsDead: 'Events that the database refused for their content, set aside in dead_letters',
   channelsReleased: 'Event topics let go of in memory because channelsMax are known',
   channelsRead: 'Event topics read back from the database',
   channelsUnavailable:
@@ -62,6 +65,11 @@ export const counterHelp = {
   connectionsOpened: 'WebSocket connections opened',
   connectionsClosed: 'WebSocket connections closed',
   connectionsRefused: 'WebSocket connections refused at the upgrade',
+  sessionsFlushed: 'Rows written to the sessions table',
+  sessionsFlushesFailed: 'Writes to the sessions table that failed and are tried again',
+  sessionsDropped: 'Ended sessions never written because too many waited for the database',
+  tokensRevoked: 'Revocations of tokens put in force',
+  revocationsFailed: 'Revocations in force that the database did not take',
 } as const;
 
 export type CounterName = keyof typeof counterHelp;

@@ -1,12 +1,14 @@
 /**
  * One connected device: its session, the vehicles it speaks for, and what it is told.
- * Invariant: after `close` nothing more is sent and nothing more is taken.
+ * Invariant: after `close` nothing more is sent and nothing more is taken; a vehicle that it has spoken for is
+ * connected until the socket is gone.
  * Bound: the vehicles a connection remembers are those of its frames, at most `vehiclesMax` together;
  * slow-downs are told at most once in `slowDownRetryAfterMs`.
  */
 import { refusals, type CloseName, type RefusalName } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
+import type { Link, Presence } from '../live/presence.ts';
 import type { Vehicle, Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { encodeDeviceReply } from '../wire/encode.ts';
@@ -32,32 +34,37 @@ export interface Device {
   isAwaitingJournal: boolean;
   isAwaitingStore: boolean;
   vehicle(id: string): Vehicle;
+  /** It has sent fixes of a vehicle that is tracked. */
+  spoke(vehicle: Vehicle): void;
   ack(seq: number, level: AckLevel): void;
   refuse(seq: number, reason: RefusalName, indexes: readonly number[] | null): void;
   refuseFixes(seq: number, indexesByReason: ReadonlyMap<RefusalName, readonly number[]>): void;
   slowDown(nowMs: number): void;
   /** Closes the socket with this code. */
   close(name: CloseName, reason: string): void;
-  /** The socket is gone. */
-  gone(): void;
+  /** The socket is gone, and why. */
+  gone(reason: string): void;
 }
 
 export interface DeviceOptions {
   readonly connection: Connection;
   readonly vehicles: Vehicles;
+  readonly presence: Pick<Presence, 'connected' | 'disconnected'>;
   readonly metrics: Metrics;
   readonly bounds: Limits;
   readonly ackFirst: 'journaled' | 'stored';
 }
 
 export function createDevice(options: DeviceOptions): Device {
-  const { connection, vehicles, metrics, bounds } = options;
+  const { connection, vehicles, presence, metrics, bounds } = options;
   const session = createSession({
     framesInFlightMax: bounds.framesInFlightMax,
     ackFirst: options.ackFirst,
   });
   // Most devices are one vehicle; only a gateway's frames come here with others in turn.
   let lastVehicle: Vehicle | null = null;
+  let lastSpoken: Vehicle | null = null;
+  const spoken = new Set<Vehicle>();
   let slowDownNotBeforeMs = -Infinity;
   let isClosed = false;
 
@@ -67,6 +74,14 @@ export function createDevice(options: DeviceOptions): Device {
     if (isClosed) return;
     connection.send(encodeDeviceReply({ type: frameTypes.refused, seq, code, message, indexes }));
   }
+
+  const link: Link = {
+    report({ id }, settings) {
+      if (isClosed) return;
+      const vehicle = id === connection.identity.subject ? null : id;
+      connection.send(encodeDeviceReply({ type: frameTypes.settings, settings, vehicle }));
+    },
+  };
 
   return {
     get identity() {
@@ -85,6 +100,13 @@ export function createDevice(options: DeviceOptions): Device {
         lastVehicle = vehicles.open(connection.identity.tenant, id);
       }
       return lastVehicle;
+    },
+    spoke(vehicle) {
+      if (vehicle === lastSpoken) return;
+      lastSpoken = vehicle;
+      if (spoken.has(vehicle)) return;
+      spoken.add(vehicle);
+      presence.connected(vehicle, link);
     },
     ack(seq, level) {
       if (!isClosed) connection.send(encodeDeviceReply({ type: frameTypes.ack, seq, level }));
@@ -108,8 +130,10 @@ export function createDevice(options: DeviceOptions): Device {
       isClosed = true;
       connection.close(name, reason);
     },
-    gone() {
+    gone(reason) {
       isClosed = true;
+      for (const vehicle of spoken) presence.disconnected(vehicle, link, reason);
+      spoken.clear();
     },
   };
 }

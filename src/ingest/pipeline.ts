@@ -14,6 +14,8 @@ import { refusals, type RefusalName } from '../errors.ts';
 import { isVehicleId, speaksFor } from '../identity.ts';
 import type { Journal, JournalRecord } from '../journal/journal.ts';
 import { rowBytesMax, type Limits } from '../limits.ts';
+import { eventRecordKind } from '../live/event.ts';
+import type { Presence } from '../live/presence.ts';
 import { emptyFix, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { appendRow, createRows, decodeRow, type Rows } from '../store/row.ts';
@@ -25,11 +27,12 @@ import { chooseLane, type Lane } from './lanes.ts';
 import { validateFix } from './validate.ts';
 
 /** Kinds of journal records; a number never changes its meaning. */
-export const recordKinds = { live: 1, backfill: 2 } as const;
+export const recordKinds = { live: 1, backfill: 2, event: eventRecordKind } as const;
 
 export interface PipelineOptions {
   readonly journal: Journal;
   readonly vehicles: Vehicles;
+  readonly presence: Pick<Presence, 'connected' | 'disconnected' | 'heard'>;
   /** Called for each live fix, after the vehicle has moved. */
   readonly onLive: (vehicle: Vehicle) => void;
   readonly ackFirst: 'journaled' | 'stored';
@@ -74,6 +77,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let storedPosition = journal.committed;
   let awaitingJournal: Device[] = [];
   let awaitingStore: Device[] = [];
+
+  function open(connection: Connection): Device {
+    const { presence, ackFirst } = options;
+    const device = createDevice({ connection, vehicles, presence, metrics, bounds, ackFirst });
+    const { role, tenant, subject } = connection.identity;
+    // One that has a position is connected from now on; another from its first fix on.
+    const own = role === 'device' ? vehicles.find(tenant, subject) : null;
+    if (own !== null) device.spoke(own);
+    return device;
+  }
 
   function receive(device: Device, bytes: Uint8Array): void {
     if (device.isClosed) return;
@@ -130,7 +143,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (!speaksFor(device.identity, vehicleId)) {
       return consume(device, frame.seq, 'vehicleNotAllowed');
     }
-    takeFixes(device, frame, device.vehicle(vehicleId));
+    const vehicle = device.vehicle(vehicleId);
+    takeFixes(device, frame, vehicle);
+    if (vehicle.isTracked) device.spoke(vehicle);
     if (lanes.live.count > 0) appendRows(recordKinds.live, lanes.live);
     if (lanes.backfill.count > 0) appendRows(recordKinds.backfill, lanes.backfill);
     markSeq(device, frame.seq);
@@ -163,6 +178,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     appendRow(lanes[lane], vehicle.keyBytes, fix, nowMs);
     if (lane !== 'live') return;
     vehicles.move(vehicle, fix, nowMs);
+    if (vehicle.state === 'idle') options.presence.heard(vehicle);
     options.onLive(vehicle);
   }
 
@@ -245,8 +261,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   return {
-    open: (connection) =>
-      createDevice({ connection, vehicles, metrics, bounds, ackFirst: options.ackFirst }),
+    open,
     receive,
     refuseText: (device) => refuseFrame(device, { refused: 'textFrame', id: null }),
     onDurable,

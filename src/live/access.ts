@@ -1,39 +1,129 @@
 /**
- * Who may subscribe to what: one table, asked for every request.
+ * Who may subscribe to, publish and call what: one table, asked for every request.
  * Invariant: what the table does not allow is refused; the tenant is never a question here, because inner
  * topics are built from the token's.
  * Bound: a token's vehicles are at most `tokenVehiclesMax`, checked when it is verified.
  */
-import { matchesVehicle, type Identity, type Role } from '../identity.ts';
-import type { Topic } from './topics.ts';
+import { defaultTenant, matchesVehicle, type Identity, type Role } from '../identity.ts';
+import type { EventTopic, Topic } from './topics.ts';
 
-/** `all`: every topic of the kind; `named`: only vehicles that the token names. */
-type Reach = 'all' | 'named' | 'none';
+/**
+ * `all`: everything of the kind, or of the vehicles that the token names where it names some; `named`: of
+ * those, or of the subject's own; `own`: the subject's; `owner`: of the tenant that runs the engine.
+ */
+type Reach = 'all' | 'named' | 'own' | 'owner' | 'none';
 
-const reachOf: Readonly<Record<Role, Readonly<Record<Topic['kind'], Reach>>>> = {
-  device: { vehicle: 'none', fleet: 'none' },
-  driver: { vehicle: 'named', fleet: 'none' },
-  viewer: { vehicle: 'all', fleet: 'all' },
-  dispatcher: { vehicle: 'all', fleet: 'all' },
-  admin: { vehicle: 'all', fleet: 'all' },
-  service: { vehicle: 'all', fleet: 'all' },
+/** Calls of the subscriber plane. */
+export const methods = ['presence', 'publish', 'revoke'] as const;
+export type Method = (typeof methods)[number];
+
+interface Grant {
+  readonly ingest: boolean;
+  readonly subscribe: Readonly<Record<Topic['kind'], Reach>>;
+  readonly publish: Readonly<Record<EventTopic['kind'], Reach>>;
+  readonly call: readonly Method[];
+}
+
+const nothing = {
+  vehicle: 'none',
+  fleet: 'none',
+  area: 'none',
+  trip: 'none',
+  notification: 'none',
+  emergency: 'none',
+  system: 'none',
+} as const;
+
+const everyVehicle = { vehicle: 'all', fleet: 'all', area: 'all', trip: 'all' } as const;
+const watching = { ...everyVehicle, notification: 'own', emergency: 'all' } as const;
+
+const table: Readonly<Record<Role, Grant>> = {
+  device: { ingest: true, subscribe: nothing, publish: nothing, call: [] },
+  driver: {
+    ingest: true,
+    subscribe: { ...nothing, vehicle: 'named', trip: 'named', notification: 'own' },
+    publish: nothing,
+    call: ['presence'],
+  },
+  viewer: {
+    ingest: false,
+    subscribe: { ...nothing, ...watching },
+    publish: nothing,
+    call: ['presence'],
+  },
+  dispatcher: {
+    ingest: false,
+    subscribe: { ...nothing, ...watching },
+    publish: nothing,
+    call: ['presence'],
+  },
+  admin: {
+    ingest: false,
+    subscribe: { ...watching, system: 'owner' },
+    publish: { trip: 'all', notification: 'all', emergency: 'all' },
+    call: methods,
+  },
+  service: {
+    ingest: true,
+    subscribe: { ...nothing, ...watching },
+    publish: { trip: 'all', notification: 'all', emergency: 'all' },
+    call: ['presence', 'publish'],
+  },
 };
 
 /** True where the role may connect to the subscriber plane at all. */
 export function mayConnectLive(role: Role): boolean {
-  return Object.values(reachOf[role]).some((reach) => reach !== 'none');
+  return Object.values(table[role].subscribe).some((reach) => reach !== 'none');
 }
 
 /** True where the role may connect to the device plane. */
 export function mayConnectIngest(role: Role): boolean {
-  return role === 'device' || role === 'driver' || role === 'service';
+  return table[role].ingest;
 }
 
+/** True where the identity may subscribe; of a trip only once `mayFollow` says so for its vehicle. */
 export function maySubscribe(identity: Identity, topic: Topic): boolean {
-  const reach = reachOf[identity.role][topic.kind];
+  const reach = table[identity.role].subscribe[topic.kind];
+  switch (topic.kind) {
+    case 'vehicle':
+      return mayFollow(identity, topic.kind, topic.vehicleId);
+    case 'notification':
+      return reach === 'own' && topic.user === identity.subject;
+    case 'emergency':
+      // What happens to other vehicles is none of the business of one who may see a few.
+      return reach === 'all' && identity.vehicles === null;
+    case 'system':
+      return reach === 'owner' && identity.tenant === defaultTenant && identity.vehicles === null;
+    default:
+      return reach !== 'none';
+  }
+}
+
+/** True where the identity may see what of the kind is about this vehicle. */
+export function mayFollow(identity: Identity, kind: Topic['kind'], vehicleId: string): boolean {
+  const reach = table[identity.role].subscribe[kind];
   if (reach === 'none') return false;
-  if (topic.kind === 'fleet') return identity.vehicles === null;
   const named = identity.vehicles;
-  if (named === null) return reach === 'all' || topic.vehicleId === identity.subject;
-  return matchesVehicle(named, topic.vehicleId);
+  if (named !== null) return matchesVehicle(named, vehicleId);
+  return reach === 'all' || vehicleId === identity.subject;
+}
+
+/** True where whoever the identity is sees every vehicle of its tenant in topics of the kind. */
+export function seesAll(identity: Identity, kind: Topic['kind']): boolean {
+  return table[identity.role].subscribe[kind] === 'all' && identity.vehicles === null;
+}
+
+export function mayCall(identity: Identity, method: Method): boolean {
+  return table[identity.role].call.includes(method);
+}
+
+/** True where the identity may publish an event; `vehicleId` is the one that it is about, if any. */
+export function mayPublish(
+  identity: Identity,
+  topic: EventTopic,
+  vehicleId: string | null,
+): boolean {
+  if (table[identity.role].publish[topic.kind] !== 'all') return false;
+  if (identity.vehicles === null) return true;
+  return vehicleId !== null && matchesVehicle(identity.vehicles, vehicleId);
 }

@@ -1,18 +1,18 @@
 /**
  * Live positions on their way to topics: gathered for a tick, then one frame for each topic.
- * Invariant: `vehicle:<id>` carries every live fix in order; `fleet` carries the newest of each vehicle
- * with the count of fixes it stands for. Nobody listening, nothing encoded. Feeds that lag are served
- * apart (feed.ts) and hold nobody up.
- * Bound: frames stay under `publishBytesMax`; between two ticks a fleet holds each vehicle once.
+ * Invariant: `vehicle:<id>` carries every live fix in order; a fleet and the cells of the grid carry the newest
+ * of each vehicle with the count of fixes it stands for. Nobody listening, nothing encoded; what several topics
+ * carry is encoded once. Feeds that lag are served apart (feed.ts) and hold nobody up.
+ * Bound: frames stay under `publishBytesMax`; between two ticks a tenant holds each vehicle once.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Codec } from '../wire/encode.ts';
 import { encodePosition, livePosition, positionFrames, type Encoded } from '../wire/positions.ts';
-import type { Audience, Audiences } from './audience.ts';
-import type { Feed } from './feed.ts';
-import { innerTopic, vehicleTopicText } from './topics.ts';
+import type { Audience, Audiences, Cells } from './audience.ts';
+import type { EncodeOnce, Feed } from './feed.ts';
+import { cellAt } from './grid.ts';
 import type { Vehicle } from './vehicles.ts';
 
 export interface PublisherOptions {
@@ -48,6 +48,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { audiences, clock, metrics, bounds } = options;
   const { counters } = metrics;
   const tracks = new Map<Vehicle, Track>();
+  /** Vehicles that moved in this tick, of tenants whose fleet or areas somebody listens to. */
   const fleets = new Map<string, Vehicle[]>();
   const paced = new Set<Feed>();
   let tick = 0;
@@ -56,11 +57,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   function add(vehicle: Vehicle): void {
     vehicle.movedTick = tick;
-    const watchers = audiences.ofVehicle(vehicle.key);
-    const fleet = audiences.ofFleet(vehicle.tenant);
-    if (watchers === undefined && fleet === undefined) return;
+    const { key, tenant } = vehicle;
+    const watchers = audiences.ofVehicle(key);
+    const isListened =
+      audiences.ofFleet(tenant) !== undefined || audiences.ofAreas(tenant) !== undefined;
+    if (watchers === undefined && !isListened) return;
     if (watchers !== undefined) addToTrack(vehicle, watchers);
-    if (fleet !== undefined) addToFleet(vehicle);
+    if (isListened) addToFleet(vehicle);
     timer ??= clock.after(bounds.tickMs, flush);
   }
 
@@ -80,6 +83,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (vehicle.fixesInTick > 0) {
       counters.positionsCoalesced += 1;
     } else {
+      vehicle.fromLatE7 = vehicle.previousLatE7;
+      vehicle.fromLonE7 = vehicle.previousLonE7;
       const moved = fleets.get(vehicle.tenant);
       if (moved === undefined) fleets.set(vehicle.tenant, [vehicle]);
       else moved.push(vehicle);
@@ -93,7 +98,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const nowMs = clock.monotonicMs();
     for (const [vehicle, track] of tracks) publishTrack(vehicle, track, nowMs);
     tracks.clear();
-    for (const [tenant, moved] of fleets) publishFleet(tenant, moved, nowMs);
+    for (const [tenant, moved] of fleets) publishMoved(tenant, moved, nowMs);
     fleets.clear();
     tick += 1;
     servePaced(nowMs);
@@ -104,37 +109,72 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (audience === undefined) return;
     for (const feed of audience.feeds) feed.check(tick, nowMs);
     for (const codec of codecs) {
-      if (audience.direct[codec] === 0) continue;
-      publish(vehicle.tenant, vehicleTopicText(vehicle.id), codec, encoded[codec]);
+      if (audience.direct[codec] > 0) publish(audience, codec, encoded[codec]);
     }
     audience.positions += count;
   }
 
-  function publishFleet(tenant: string, moved: readonly Vehicle[], nowMs: number): void {
-    const audience = audiences.ofFleet(tenant);
-    if (audience !== undefined) {
-      for (const feed of audience.feeds) feed.check(tick, nowMs);
-      for (const codec of codecs) {
-        if (audience.direct[codec] === 0) continue;
-        const positions = moved.map(({ id, last, fixesInTick }) =>
-          encodePosition(livePosition(id, last, fixesInTick), codec),
-        );
-        publish(tenant, 'fleet', codec, positions);
-      }
-      audience.positions += moved.length;
+  function publishMoved(tenant: string, moved: readonly Vehicle[], nowMs: number): void {
+    const encode = createEncodeOnce();
+    const fleet = audiences.ofFleet(tenant);
+    if (fleet !== undefined) publishTo(fleet, moved, encode, nowMs);
+    for (const [level, cells] of audiences.ofAreas(tenant) ?? []) {
+      publishCells(level, cells, moved, encode, nowMs);
     }
     for (const vehicle of moved) vehicle.fixesInTick = 0;
   }
 
-  function publish(
-    tenant: string,
-    text: string,
-    codec: Codec,
-    positions: readonly Encoded[],
+  function publishCells(
+    level: number,
+    cells: Cells,
+    moved: readonly Vehicle[],
+    encode: EncodeOnce,
+    nowMs: number,
   ): void {
-    const inner = innerTopic(tenant, text, codec);
+    const entered: Audience[] = [];
+    const leftBehind = new Set<Feed>();
+    for (const vehicle of moved) {
+      const cell = cellAt(level, vehicle.last.latE7, vehicle.last.lonE7);
+      const here = cells.get(cell);
+      if (here !== undefined) {
+        if (here.moved.length === 0) entered.push(here);
+        here.moved.push(vehicle);
+      }
+      if (Number.isNaN(vehicle.fromLatE7)) continue;
+      const from = cellAt(level, vehicle.fromLatE7, vehicle.fromLonE7);
+      if (from === cell) continue;
+      for (const feed of cells.get(from)?.feeds ?? []) {
+        feed.crossed(vehicle);
+        leftBehind.add(feed);
+      }
+    }
+    for (const audience of entered) {
+      publishTo(audience, audience.moved, encode, nowMs);
+      audience.moved = [];
+    }
+    for (const feed of leftBehind) feed.tellLeft();
+  }
+
+  function publishTo(
+    audience: Audience,
+    moved: readonly Vehicle[],
+    encode: EncodeOnce,
+    nowMs: number,
+  ): void {
+    for (const feed of audience.feeds) feed.check(tick, nowMs);
+    for (const codec of codecs) {
+      if (audience.direct[codec] === 0) continue;
+      const positions = moved.map((vehicle) => encode(vehicle, codec));
+      publish(audience, codec, positions);
+    }
+    for (const feed of audience.served) feed.serve(moved, encode);
+    audience.positions += moved.length;
+  }
+
+  function publish(audience: Audience, codec: Codec, positions: readonly Encoded[]): void {
+    const { text, inners } = audience;
     for (const frame of positionFrames(text, positions, codec, bounds.publishBytesMax)) {
-      options.publish(inner, frame.message);
+      options.publish(inners[codec], frame.message);
       counters.framesPublished += 1;
     }
     counters.positionsPublished += positions.length;
@@ -163,5 +203,19 @@ export function createPublisher(options: PublisherOptions): Publisher {
       timer?.cancel();
       pacedTimer?.cancel();
     },
+  };
+}
+
+/** Of one tick: the same bytes for the fleet, for cells and for whoever is served apart. */
+function createEncodeOnce(): EncodeOnce {
+  const encoded = { messagepack: new Map<Vehicle, Encoded>(), json: new Map<Vehicle, Encoded>() };
+  return (vehicle, codec) => {
+    let position = encoded[codec].get(vehicle);
+    if (position === undefined) {
+      const { id, last, fixesInTick } = vehicle;
+      position = encodePosition(livePosition(id, last, fixesInTick), codec);
+      encoded[codec].set(vehicle, position);
+    }
+    return position;
   };
 }

@@ -1,32 +1,41 @@
 /**
  * One connected subscriber: its requests and their answers.
- * Invariant: a snapshot is taken and the native topic joined in one turn, after what was gathered has been
- * published, so that nothing falls between snapshot and live and nothing comes twice.
- * Bound: `topicsPerConnectionMax` topics; what a client does not read is bounded by its feeds.
+ * Invariant: every request is answered once, by its number; what the access table does not allow is refused;
+ * after `gone` nothing is answered and nothing is listened to.
+ * Bound: `topicsPerConnectionMax` topics, one area among them, and `requestsPerSecondMax`; what a client does not
+ * read is bounded by its subscriptions.
  */
-import type { Clock } from '../clock.ts';
 import { isTemporary, refusals, type CloseName, type RefusalName } from '../errors.ts';
 import type { Identity } from '../identity.ts';
-import type { Limits } from '../limits.ts';
-import type { Metrics } from '../metrics.ts';
 import { decodeSubscriberFrame } from '../wire/decode.ts';
 import { encodeSubscriberReply, type Codec } from '../wire/encode.ts';
 import { parseJson } from '../wire/json.ts';
 import { parseMessagePack } from '../wire/messagepack.ts';
 import {
   frameTypes,
+  type CallFrame,
   type Plain,
   type PlainMap,
   type SubscribeFrame,
   type SubscriberReply,
 } from '../wire/types.ts';
 import { maySubscribe } from './access.ts';
-import type { Audiences } from './audience.ts';
 import { createBucket } from './bucket.ts';
-import { createFeed, type Feed, type FeedSocket } from './feed.ts';
-import type { Publisher } from './publisher.ts';
-import { innerTopic, parseTopic, topicText, type Topic } from './topics.ts';
-import type { Vehicles } from './vehicles.ts';
+import type { Call } from './calls.ts';
+import { openEvents, readSince } from './events.ts';
+import type { FeedSocket } from './feed.ts';
+import { openFigures } from './figures.ts';
+import { openPositions, type PositionSubscription } from './positions.ts';
+import type { Listener, Plane, Subscription } from './subscription.ts';
+import {
+  areaTopic,
+  frameText,
+  isEventTopic,
+  parseTopic,
+  topicText,
+  type AreaTopic,
+  type Topic,
+} from './topics.ts';
 
 /** What the gateway gives for one socket. */
 export interface SubscriberSocket extends FeedSocket {
@@ -40,14 +49,8 @@ export interface SubscriberOptions {
   readonly codec: Codec;
   /** The identity now; a refreshed token replaces it. */
   readonly identity: () => Identity;
-  readonly publisher: Publisher;
-  readonly audiences: Audiences;
-  readonly vehicles: Vehicles;
-  /** Names this run of the engine: positions have no history that would outlive it. */
-  readonly epoch: string;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly bounds: Limits;
+  readonly plane: Plane;
+  readonly call: Call;
 }
 
 export interface Subscriber {
@@ -64,27 +67,25 @@ export interface Subscriber {
   gone(): void;
 }
 
-/** One subscription of this connection. */
-interface Joined {
-  readonly tenant: string;
-  readonly topic: Topic;
-  readonly feed: Feed;
-}
-
 export function createSubscriber(options: SubscriberOptions): Subscriber {
-  const { socket, codec, metrics, bounds, publisher } = options;
-  /** What this connection listens to, by native topic. */
-  const joined = new Map<string, Joined>();
+  const { socket, codec, plane } = options;
+  const { publisher, clock, metrics, bounds } = plane;
+  /** What this connection listens to, by the topic that its frames say. */
+  const joined = new Map<string, Subscription>();
+  /** The area among them. */
+  let area: PositionSubscription | null = null;
+  let isGone = false;
   const decoder = new TextDecoder();
   const requests = createBucket(
     bounds.requestsPerSecondMax,
     bounds.requestsBurstMax,
-    options.clock.monotonicMs(),
+    clock.monotonicMs(),
   );
+  const listener: Listener = { socket, codec, identity: options.identity, succeed, refuse };
 
   function receive(bytes: Uint8Array, isBinary: boolean): void {
     metrics.counters.requestsReceived += 1;
-    if (!requests.take(options.clock.monotonicMs())) {
+    if (!requests.take(clock.monotonicMs())) {
       metrics.refused.tooManyRequests += 1;
       return socket.close('tooManyRequests', refusals.tooManyRequests.message);
     }
@@ -102,65 +103,80 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       case frameTypes.unsubscribe:
         return unsubscribe(frame.request, frame.topic);
       case frameTypes.call:
-        return refuse(frame.request, 'unknownMethod');
+        return call(frame);
       case frameTypes.refresh:
         return socket.refresh(frame.token);
     }
   }
 
-  function subscribe({ request, topic: text, options: asked }: SubscribeFrame): void {
-    const topic = parseTopic(text);
+  function subscribe(frame: SubscribeFrame): void {
+    const { request } = frame;
+    const topic = parseTopic(frame.topic, bounds.areaCellsMax);
     if ('refused' in topic) return refuse(request, topic.refused);
+    if (!maySubscribe(options.identity(), topic)) return refuse(request, 'topicNotAllowed');
+    if (topic.kind === 'area' && area !== null) return moveArea(area, frame, topic);
+    const text = topicText(topic);
+    if (joined.has(text)) return refuse(request, 'alreadySubscribed');
+    if (joined.size >= bounds.topicsPerConnectionMax) return refuse(request, 'tooManyTopics');
+    open(frame, topic, text);
+  }
+
+  function open({ request, options: asked }: SubscribeFrame, topic: Topic, text: string): void {
+    if (topic.kind === 'system') {
+      joined.set(text, openFigures(plane, listener, request));
+    } else if (isEventTopic(topic)) {
+      const since = readSince(asked);
+      if (since === undefined) return refuse(request, 'malformedFrame');
+      // An answer may come at once or later: the place is taken before, and given up where it is a refusal.
+      let isRefused = false;
+      const onRefused = (): void => {
+        isRefused = true;
+        joined.delete(text);
+      };
+      const subscription = openEvents(plane, listener, { request, topic, since, onRefused });
+      if (!isRefused) joined.set(text, subscription);
+    } else {
+      const minIntervalMs = readInterval(asked, bounds.subscriptionIntervalMaxMs);
+      if (minIntervalMs === null) return refuse(request, 'malformedFrame');
+      const subscription = openPositions(plane, listener, { request, topic, minIntervalMs });
+      joined.set(text, subscription);
+      if (topic.kind === 'area') area = subscription;
+    }
+  }
+
+  function moveArea(
+    moving: PositionSubscription,
+    { request, options: asked }: SubscribeFrame,
+    topic: AreaTopic,
+  ): void {
     const minIntervalMs = readInterval(asked, bounds.subscriptionIntervalMaxMs);
     if (minIntervalMs === null) return refuse(request, 'malformedFrame');
-    const identity = options.identity();
-    if (!maySubscribe(identity, topic)) return refuse(request, 'topicNotAllowed');
-    const { tenant } = identity;
-    const inner = innerTopic(tenant, topicText(topic), codec);
-    if (joined.has(inner)) return refuse(request, 'alreadySubscribed');
-    if (joined.size >= bounds.topicsPerConnectionMax) return refuse(request, 'tooManyTopics');
-    publisher.flush();
-    const feed = openFeed(tenant, topic, minIntervalMs);
-    joined.set(inner, { tenant, topic, feed });
-    if (minIntervalMs > 0) publisher.paced.add(feed);
-    const snapshot = feed.begin();
-    const { epoch } = options;
-    succeed(request, { epoch, offset: 0, wasRecovering: false, recovered: false, snapshot });
-    feed.catchUp(options.clock.monotonicMs(), publisher.lastTick);
+    moving.move(request, topic, minIntervalMs);
   }
 
-  function openFeed(tenant: string, topic: Topic, minIntervalMs: number): Feed {
-    const { vehicles } = options;
-    return options.audiences.join(tenant, topic, (audience) =>
-      createFeed({
-        socket,
-        codec,
-        tenant,
-        topic,
-        audience,
-        vehicles,
-        minIntervalMs,
-        metrics,
-        bounds,
-      }),
-    );
-  }
-
-  function unsubscribe(request: number, text: string): void {
-    const topic = parseTopic(text);
-    if ('refused' in topic) return refuse(request, topic.refused);
-    const inner = innerTopic(options.identity().tenant, topicText(topic), codec);
-    const subscription = joined.get(inner);
-    if (subscription === undefined) return refuse(request, 'notSubscribed');
-    joined.delete(inner);
-    leave(subscription);
+  function unsubscribe(request: number, asked: string): void {
+    const text = frameText(asked);
+    const subscription = joined.get(text);
+    if (subscription === undefined) {
+      const topic = parseTopic(asked, bounds.areaCellsMax);
+      const isTopic = asked === areaTopic || !('refused' in topic);
+      return refuse(request, isTopic ? 'notSubscribed' : topic.refused);
+    }
+    leave(text, subscription);
     succeed(request, null);
   }
 
-  function leave({ tenant, topic, feed }: Joined): void {
-    feed.end();
-    publisher.paced.delete(feed);
-    options.audiences.leave(tenant, topic, feed);
+  function leave(text: string, subscription: Subscription): void {
+    joined.delete(text);
+    if (subscription === area) area = null;
+    subscription.end();
+  }
+
+  function call({ request, method, params }: CallFrame): void {
+    options.call(options.identity(), method, params, {
+      succeed: (result) => succeed(request, result),
+      refuse: (reason) => refuse(request, reason),
+    });
   }
 
   function succeed(request: number, result: Plain): void {
@@ -168,6 +184,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   }
 
   function refuse(request: number, reason: RefusalName): void {
+    if (isGone) return;
     metrics.counters.requestsRefused += 1;
     metrics.refused[reason] += 1;
     const { code, message } = refusals[reason];
@@ -182,7 +199,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   }
 
   function reply(frame: SubscriberReply): void {
-    socket.send(encodeSubscriberReply(frame, codec));
+    if (!isGone) socket.send(encodeSubscriberReply(frame, codec));
   }
 
   return {
@@ -192,26 +209,26 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     },
     drained() {
       publisher.flush();
-      const nowMs = options.clock.monotonicMs();
-      for (const { feed } of joined.values()) feed.catchUp(nowMs, publisher.lastTick);
+      const nowMs = clock.monotonicMs();
+      for (const subscription of joined.values()) subscription.drained(nowMs);
     },
     dropped(isPositions) {
       if (!isPositions) return socket.close('slow', 'too much is waiting to be read');
-      const nowMs = options.clock.monotonicMs();
-      for (const { feed } of joined.values()) feed.lost(publisher.lastTick, nowMs);
+      const nowMs = clock.monotonicMs();
+      for (const subscription of joined.values()) subscription.lost(nowMs);
     },
     refreshed() {
-      for (const [inner, subscription] of joined) {
-        if (maySubscribe(options.identity(), subscription.topic)) continue;
-        joined.delete(inner);
-        leave(subscription);
-        const topic = topicText(subscription.topic);
+      for (const [text, subscription] of joined) {
+        if (subscription.refreshed()) continue;
+        leave(text, subscription);
         const reason = refusals.topicNotAllowed.message;
-        reply({ type: frameTypes.unsubscribed, topic, reason });
+        reply({ type: frameTypes.unsubscribed, topic: text, reason });
       }
     },
     gone() {
-      for (const subscription of joined.values()) leave(subscription);
+      isGone = true;
+      area = null;
+      for (const subscription of joined.values()) subscription.end();
       joined.clear();
     },
   };

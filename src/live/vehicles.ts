@@ -24,7 +24,21 @@ export interface Vehicle {
   fixesInTick: number;
   /** The publisher's tick in which it moved last; -1 where it has not moved in this run. */
   movedTick: number;
+  /** Where it was before its last move, and before this tick; NaN where it was nowhere. */
+  previousLatE7: number;
+  previousLonE7: number;
+  fromLatE7: number;
+  fromLonE7: number;
+  /** See presence.ts, which alone changes these. */
+  state: PresenceState;
+  /** Unix ms. */
+  stateSinceMs: number;
+  /** Why its last connection ended; null while it has one, and where that is not known. */
+  offlineReason: string | null;
 }
+
+/** Heard of, connected but silent, not connected. */
+export type PresenceState = 'online' | 'idle' | 'offline';
 
 /** `timeMs` of a vehicle that has no live fix yet. */
 export const neverMs = -1;
@@ -86,6 +100,9 @@ export function createVehicles(vehiclesMax: number): Vehicles {
       }
     },
     move(vehicle, fix, receivedAtMs) {
+      const isFirst = vehicle.last.timeMs === neverMs;
+      vehicle.previousLatE7 = isFirst ? Number.NaN : vehicle.last.latE7;
+      vehicle.previousLonE7 = isFirst ? Number.NaN : vehicle.last.lonE7;
       copyFix(fix, vehicle.last);
       vehicle.isFromTable = false;
       vehicle.receivedAtMs = receivedAtMs;
@@ -98,6 +115,7 @@ export function createVehicles(vehiclesMax: number): Vehicles {
       copyFix(fix, vehicle.last);
       vehicle.isFromTable = source === 'table';
       vehicle.receivedAtMs = receivedAtMs;
+      vehicle.stateSinceMs = receivedAtMs;
       markDirty(vehicle);
     },
     takeDirty() {
@@ -127,6 +145,13 @@ function createVehicle(tenant: string, id: string): Vehicle {
     isDirty: false,
     fixesInTick: 0,
     movedTick: -1,
+    previousLatE7: Number.NaN,
+    previousLonE7: Number.NaN,
+    fromLatE7: Number.NaN,
+    fromLonE7: Number.NaN,
+    state: 'offline',
+    stateSinceMs: neverMs,
+    offlineReason: null,
   };
 }
 

@@ -3,16 +3,12 @@
  * Invariant: the hello is the first frame of every connection; a device has one connection, the newest.
  * Bound: one handler a connection, gone when its socket is.
  */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { refusals } from '../errors.ts';
 import { vehicleKey } from '../identity.ts';
-import type { Pipeline } from '../ingest/pipeline.ts';
-import type { Audiences } from '../live/audience.ts';
-import type { Publisher } from '../live/publisher.ts';
+import { createCalls } from '../live/calls.ts';
 import { createSubscriber } from '../live/subscriber.ts';
-import type { Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { encodeDeviceReply, encodeSubscriberReply } from '../wire/encode.ts';
 import {
@@ -22,21 +18,25 @@ import {
   type SubscriberSession,
 } from '../wire/types.ts';
 import type { Handler, Peer } from './peer.ts';
+import type { Revocations } from './revocations.ts';
+import type { Stages } from './stages.ts';
+import type { Storage } from './storage.ts';
 
 export interface AttachOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly pipeline: Pipeline;
-  readonly publisher: Publisher;
-  readonly audiences: Audiences;
-  readonly vehicles: Vehicles;
+  readonly stages: Pick<Stages, 'pipeline' | 'plane'>;
+  readonly storage: Pick<Storage, 'epoch'>;
+  /** The call `revoke`, of whoever may call it. */
+  readonly revoke: Revocations['call'];
 }
 
 export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
-  const { clock, metrics, pipeline } = options;
+  const { clock, metrics, stages } = options;
+  const { pipeline, plane } = stages;
   const { bounds, ack } = options.config;
-  const epoch = randomUUID();
+  const call = createCalls({ plane, eventEpoch: options.storage.epoch, revoke: options.revoke });
   /** The connection of each device, by tenant and subject. */
   const current = new Map<string, Peer>();
 
@@ -53,11 +53,9 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
   }
 
   function attachDevice(peer: Peer): Handler {
-    const key = peer.identity.role === 'device' ? replaceOlder(peer) : null;
-    const device = pipeline.open(peer);
     const session: DeviceSession = {
       protocol: 1,
-      session: randomUUID(),
+      session: peer.id,
       ackLevel: ackLevels[ack],
       frameBytesMax: bounds.frameBytesMax,
       fixesPerFrameMax: bounds.fixesPerFrameMax,
@@ -65,6 +63,9 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
       serverTimeMs: clock.nowMs(),
     };
     peer.send(encodeDeviceReply({ type: frameTypes.deviceHello, session }));
+    const device = pipeline.open(peer);
+    // Only now: a vehicle that changes connections is not offline between them.
+    const key = peer.identity.role === 'device' ? replaceOlder(peer) : null;
     return {
       receive(bytes, isBinary) {
         if (isBinary) pipeline.receive(device, bytes);
@@ -75,8 +76,8 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
       refreshed: () => undefined,
       // Acks are small: a device that lets so many wait reads nothing any more.
       dropped: () => peer.close('slow', 'too much is waiting to be read'),
-      gone() {
-        device.gone();
+      gone(reason) {
+        device.gone(reason);
         if (key !== null && current.get(key) === peer) current.delete(key);
       },
     };
@@ -85,7 +86,7 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
   function attachSubscriber(peer: Peer): Handler {
     const session: SubscriberSession = {
       protocol: 1,
-      session: randomUUID(),
+      session: peer.id,
       topicsMax: bounds.topicsPerConnectionMax,
       serverTimeMs: clock.nowMs(),
     };
@@ -94,13 +95,8 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
       socket: peer,
       codec: peer.codec,
       identity: () => peer.identity,
-      publisher: options.publisher,
-      audiences: options.audiences,
-      vehicles: options.vehicles,
-      epoch,
-      clock,
-      metrics,
-      bounds,
+      plane,
+      call,
     });
   }
 

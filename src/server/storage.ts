@@ -1,7 +1,8 @@
 /**
- * What the engine keeps: the lock on its data directory, the database, the journal, the last known positions.
- * Invariant: opened in this order and closed in the other; the cache shows what the database and the
- * journal together know before anything is accepted.
+ * What the engine keeps: the lock on its data directory, the database, the journal, the last known positions,
+ * the event topics.
+ * Invariant: opened in this order and closed in the other; the caches show what the database and the journal
+ * together know before anything is accepted, so that no offset of an event topic is given twice.
  * Bound: one engine a data directory, held by the lock.
  */
 import { mkdir } from 'node:fs/promises';
@@ -11,9 +12,14 @@ import { FleetwireError, messageOf } from '../errors.ts';
 import { restoreRecord } from '../ingest/pipeline.ts';
 import { openJournal, type Journal, type Recovery } from '../journal/journal.ts';
 import { lockDirectory } from '../journal/lock.ts';
+import { createChannels, type Channels } from '../live/channels.ts';
+import { decodeEvent, eventRecordKind } from '../live/event.ts';
 import { createVehicles, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { openDatabase, type Database } from '../store/database.ts';
+import { loadEpoch, renewEpoch } from '../store/epoch.ts';
+import { createEventReader, type EventReader } from '../store/eventreader.ts';
+import { lastOffsets, recentEvents } from '../store/events.ts';
 import { rowFormat } from '../store/row.ts';
 import { loadVehicles } from '../store/vehicles.ts';
 import type { Log } from './log.ts';
@@ -22,6 +28,10 @@ export interface Storage {
   readonly database: Database;
   readonly journal: Journal;
   readonly vehicles: Vehicles;
+  readonly channels: Channels;
+  readonly eventReader: EventReader;
+  /** Names the life of the offsets of event topics, over restarts. */
+  readonly epoch: string;
   close(): Promise<void>;
 }
 
@@ -54,6 +64,12 @@ export async function openStorage(
     );
     // What was just read from the table need not be written to it.
     vehicles.takeDirty();
+    const eventReader = createEventReader({
+      database,
+      clock: context.clock,
+      bounds: config.bounds,
+    });
+    const channels = await restoreRecent(context, database, eventReader);
     const { journal, recovery } = await openJournal(
       {
         dir: config.journalDir,
@@ -63,15 +79,49 @@ export async function openStorage(
         onDurable,
         onFailure: fail,
       },
-      (record) => restoreRecord(vehicles, record),
+      (record) => {
+        restoreRecord(vehicles, record);
+        if (record.kind === eventRecordKind) channels.restore(decodeEvent(record.payload), false);
+      },
     );
     closers.push(() => journal.close());
     report(context.log, database, recovery);
-    return { database, journal, vehicles, close };
+    const isAll = await lastOffsets(
+      database.sql,
+      channels.restoreOffset,
+      config.bounds.channelsMax,
+    );
+    if (isAll) channels.allRestored();
+    const epoch = await openEpoch(database, recovery);
+    return { database, journal, vehicles, channels, eventReader, epoch, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The event topics with what was stored last: what comes again after a restart is known as a repeat. */
+async function restoreRecent(
+  { config, metrics, log }: Context,
+  database: Database,
+  eventReader: EventReader,
+): Promise<Channels> {
+  const { bounds } = config;
+  const channels = createChannels({
+    read: eventReader.last,
+    readOpen: eventReader.open,
+    onError: (error) => log.warn({ cause: messageOf(error) }, 'an event topic could not be read'),
+    metrics,
+    bounds,
+  });
+  const recent = await recentEvents(database.sql, bounds.eventsRecentMs, bounds.eventsRecentMax);
+  for (const event of recent) channels.restore(event, true);
+  return channels;
+}
+
+// What was damaged may have been events, whose offsets are then given again.
+function openEpoch({ sql }: Database, recovery: Recovery): Promise<string> {
+  return recovery.bytesDamaged > 0 ? renewEpoch(sql) : loadEpoch(sql);
 }
 
 async function makeDataDir(dataDir: string): Promise<void> {

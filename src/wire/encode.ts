@@ -86,8 +86,11 @@ function deviceReplyArray(reply: DeviceReply): readonly unknown[] {
     }
     case frameTypes.slowDown:
       return [reply.type, reply.retryAfterMs];
-    case frameTypes.settings:
-      return [reply.type, reply.settings];
+    case frameTypes.settings: {
+      const array: unknown[] = [reply.type, reply.settings];
+      if (reply.vehicle !== null) array.push(reply.vehicle);
+      return array;
+    }
     case frameTypes.command:
       return [reply.type, reply.commandId, reply.name, reply.arguments];
   }

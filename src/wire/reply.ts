@@ -34,8 +34,11 @@ export function readDeviceReply(parsed: Parsed): DeviceReply | null {
     }
     case frameTypes.slowDown:
       return isCount(first) ? { type, retryAfterMs: first } : null;
-    case frameTypes.settings:
-      return isPlainMap(first) ? { type, settings: first } : null;
+    case frameTypes.settings: {
+      const vehicle = second ?? null;
+      if (!isPlainMap(first) || (vehicle !== null && typeof vehicle !== 'string')) return null;
+      return { type, settings: first, vehicle };
+    }
     case frameTypes.command: {
       const args = third ?? null;
       if (typeof first !== 'string' || typeof second !== 'string' || !isPlain(args)) return null;

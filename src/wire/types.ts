@@ -128,7 +128,12 @@ export type DeviceReply =
       readonly indexes: readonly number[] | null;
     }
   | { readonly type: typeof frameTypes.slowDown; readonly retryAfterMs: number }
-  | { readonly type: typeof frameTypes.settings; readonly settings: PlainMap }
+  | {
+      readonly type: typeof frameTypes.settings;
+      readonly settings: PlainMap;
+      /** Of the vehicles of a gateway; `null` where it is the device's own. */
+      readonly vehicle: string | null;
+    }
   | {
       readonly type: typeof frameTypes.command;
       readonly commandId: string;

@@ -9,10 +9,12 @@ import type { Connection, Device } from '../../src/ingest/device.ts';
 import { createPipeline, restoreRecord, type Pipeline } from '../../src/ingest/pipeline.ts';
 import { openJournal, type Journal } from '../../src/journal/journal.ts';
 import { checkLimits, limits, type Limits } from '../../src/limits.ts';
+import { createPresence, type Presence } from '../../src/live/presence.ts';
 import { createVehicles, emptyFix, type Vehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import { rowFormat } from '../../src/store/row.ts';
 import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
+import { frameTypes } from '../../src/wire/types.ts';
 
 /** A journal of a few hundred rows. */
 const bounds: Limits = {
@@ -31,6 +33,7 @@ let journal: Journal;
 let pipeline: Pipeline;
 let vehicles: Vehicles;
 let metrics: Metrics;
+let presence: Presence;
 let moved: string[];
 
 beforeEach(async () => {
@@ -39,6 +42,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  presence.stop();
   await journal.close();
   await rm(dir, { recursive: true });
 });
@@ -47,6 +51,13 @@ async function open(ackFirst: 'journaled' | 'stored' = 'journaled'): Promise<voi
   metrics = createMetrics();
   vehicles = createVehicles(bounds.vehiclesMax);
   moved = [];
+  presence?.stop();
+  presence = createPresence({
+    watchersOf: () => 0,
+    onChange: () => undefined,
+    clock: systemClock,
+    bounds,
+  });
   const opened = await openJournal(
     {
       dir,
@@ -64,6 +75,7 @@ async function open(ackFirst: 'journaled' | 'stored' = 'journaled'): Promise<voi
   pipeline = createPipeline({
     journal,
     vehicles,
+    presence,
     onLive: (vehicle) => moved.push(vehicle.key),
     ackFirst,
     clock: systemClock,
@@ -85,7 +97,8 @@ function createPeer(identity: Identity): Peer {
     closed: null,
     send(bytes) {
       const parsed = parseMessagePack(Uint8Array.from(bytes));
-      sent.push('value' in parsed ? parsed.value : parsed);
+      const frame = 'value' in parsed ? (parsed.value as unknown[]) : [];
+      if (frame[0] !== frameTypes.settings) sent.push(frame);
     },
     close(name) {
       this.closed = name;

@@ -2,11 +2,11 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/limits.ts';
-import type { Topic } from '../../src/live/topics.ts';
+import type { PositionTopic } from '../../src/live/topics.ts';
 import { emptyFix } from '../../src/live/vehicles.ts';
 import { createStage, positionOf, type Listener, type Stage } from './stage.ts';
 
-const fleet: Topic = { kind: 'fleet' };
+const fleet: PositionTopic = { kind: 'fleet' };
 /** A few positions fill the socket, a frame holds a few. */
 const tight = {
   ...limits,
@@ -76,7 +76,7 @@ describe('a snapshot', () => {
     const stage = createStage();
     stage.vehicles.restore('a', { ...emptyFix(5), latE7: 5 }, 5, 'table');
     expect(stage.listen(fleet, 'json').snapshot).toEqual([positionOf('a', 5, 1)]);
-    const topic: Topic = { kind: 'vehicle', vehicleId: 'a' };
+    const topic: PositionTopic = { kind: 'vehicle', vehicleId: 'a' };
     expect(stage.listen(topic, 'json').snapshot).toEqual([positionOf('a', 5, 1)]);
   });
 });

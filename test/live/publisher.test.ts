@@ -1,11 +1,11 @@
 /** Ticks: what is gathered, for whom, and in which form. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/limits.ts';
-import type { Topic } from '../../src/live/topics.ts';
+import type { PositionTopic } from '../../src/live/topics.ts';
 import { createStage, positionOf, type Stage } from './stage.ts';
 
-const fleet: Topic = { kind: 'fleet' };
-const vehicleA: Topic = { kind: 'vehicle', vehicleId: 'a' };
+const fleet: PositionTopic = { kind: 'fleet' };
+const vehicleA: PositionTopic = { kind: 'vehicle', vehicleId: 'a' };
 let stage: Stage;
 
 beforeEach(() => {
@@ -37,7 +37,7 @@ describe('publisher', () => {
   it('keeps tenants apart', () => {
     const acme = stage.listen(fleet, 'messagepack', { tenant: 'acme' });
     stage.move('a', 1);
-    stage.move('a', 2, 'acme');
+    stage.move('a', 2, { tenant: 'acme' });
     stage.clock.advance(limits.tickMs);
     expect(acme.received).toEqual([[52, 'fleet', [positionOf('a', 2, 1)]]]);
   });

@@ -2,11 +2,12 @@
  * A publisher with feeds on sockets of the tests' own: time is a manual clock, a socket is what it was sent
  * and how much of that its client has not read.
  */
-import { limits } from '../../src/limits.ts';
+import { limits, type Limits } from '../../src/limits.ts';
 import { createAudiences, type Audiences } from '../../src/live/audience.ts';
 import { createFeed, type Feed } from '../../src/live/feed.ts';
 import { createPublisher, type Publisher } from '../../src/live/publisher.ts';
-import type { Topic } from '../../src/live/topics.ts';
+import { coverOf, type Bounds } from '../../src/live/grid.ts';
+import type { AreaTopic, PositionTopic } from '../../src/live/topics.ts';
 import { createVehicles, emptyFix, type Vehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/wire/encode.ts';
@@ -22,6 +23,8 @@ export interface Listener {
   readonly longest: number;
   /** Positions of the snapshot, as `begin` gave them. */
   readonly snapshot: readonly (readonly unknown[])[];
+  /** Why the engine closed it. */
+  readonly closed: string | null;
   /** A client that has stopped reading: what is sent stays in its socket. */
   isStalled: boolean;
   /** The client reads all that waits. */
@@ -35,13 +38,21 @@ export interface Stage {
   readonly vehicles: Vehicles;
   readonly metrics: Metrics;
   readonly publisher: Publisher;
-  listen(topic: Topic, codec: Codec, options?: ListenOptions): Listener;
-  move(id: string, timeMs: number, tenant?: string): void;
+  listen(topic: PositionTopic, codec: Codec, options?: ListenOptions): Listener;
+  /** The latitude tells the time where no place is given. */
+  move(id: string, timeMs: number, place?: Place): void;
+}
+
+export interface Place {
+  readonly tenant?: string;
+  readonly latE7?: number;
+  readonly lonE7?: number;
 }
 
 export interface ListenOptions {
   readonly tenant?: string;
   readonly minIntervalMs?: number;
+  readonly sees?: (vehicleId: string) => boolean;
 }
 
 const parse = (message: Encoded): unknown[] => {
@@ -49,7 +60,7 @@ const parse = (message: Encoded): unknown[] => {
   return ('value' in parsed ? parsed.value : []) as unknown[];
 };
 
-export function createStage(bounds = limits): Stage {
+export function createStage(bounds: Limits = limits): Stage {
   const clock = createManualClock();
   const audiences = createAudiences();
   const vehicles = createVehicles(bounds.vehiclesMax);
@@ -63,41 +74,45 @@ export function createStage(bounds = limits): Stage {
     bounds,
   });
 
-  function listen(topic: Topic, codec: Codec, options: ListenOptions = {}): Listener {
-    const { tenant = 'default', minIntervalMs = 0 } = options;
+  function listen(topic: PositionTopic, codec: Codec, options: ListenOptions = {}): Listener {
+    const { tenant = 'default', minIntervalMs = 0, sees = null } = options;
     const received: unknown[][] = [];
     let waitingBytes = 0;
     let longest = 0;
+    let closed: string | null = null;
     const send = (message: Encoded): void => {
       received.push(parse(message));
       longest = Math.max(longest, message.length);
       if (listener.isStalled) waitingBytes += message.length;
     };
     publisher.flush();
-    const feed = audiences.join(tenant, topic, (audience) =>
-      createFeed({
-        socket: {
-          send,
-          join: (name) => joined.set(name, (joined.get(name) ?? new Set()).add(send)),
-          leave: (name) => joined.get(name)?.delete(send),
-          bufferedBytes: () => waitingBytes,
-        },
-        codec,
-        tenant,
-        topic,
-        audience,
-        vehicles,
-        minIntervalMs,
-        metrics,
-        bounds,
-      }),
-    );
+    const feed = createFeed({
+      socket: {
+        send,
+        join: (name) => joined.set(name, (joined.get(name) ?? new Set()).add(send)),
+        leave: (name) => joined.get(name)?.delete(send),
+        bufferedBytes: () => waitingBytes,
+        close: (name) => (closed = name),
+      },
+      codec,
+      tenant,
+      topic,
+      audiences,
+      vehicles,
+      sees,
+      minIntervalMs,
+      metrics,
+      bounds,
+    });
     if (minIntervalMs > 0) publisher.paced.add(feed);
     const listener: Listener = {
       feed,
       received,
       get longest() {
         return longest;
+      },
+      get closed() {
+        return closed;
       },
       snapshot: feed.begin(),
       isStalled: false,
@@ -109,7 +124,6 @@ export function createStage(bounds = limits): Stage {
       leave() {
         feed.end();
         publisher.paced.delete(feed);
-        audiences.leave(tenant, topic, feed);
       },
     };
     feed.catchUp(clock.monotonicMs(), publisher.lastTick);
@@ -123,10 +137,10 @@ export function createStage(bounds = limits): Stage {
     metrics,
     publisher,
     listen,
-    move(id, timeMs, tenant = 'default') {
+    move(id, timeMs, { tenant = 'default', latE7 = timeMs, lonE7 = 0 } = {}) {
       const vehicle = vehicles.open(tenant, id);
       vehicles.track(vehicle);
-      vehicles.move(vehicle, { ...emptyFix(timeMs), latE7: timeMs }, timeMs);
+      vehicles.move(vehicle, { ...emptyFix(timeMs), latE7, lonE7 }, timeMs);
       publisher.add(vehicle);
     },
   };
@@ -135,4 +149,16 @@ export function createStage(bounds = limits): Stage {
 /** The wire form of what `move` makes. */
 export function positionOf(id: string, timeMs: number, count: number): unknown[] {
   return [id, timeMs, timeMs, 0, null, null, null, null, null, null, 0, count];
+}
+
+/** The area of these bounds, in degrees. */
+export function areaOf(west: number, south: number, east: number, north: number): AreaTopic {
+  const scaled = (degrees: number): number => Math.round(degrees * 1e7);
+  const bounds: Bounds = {
+    westE7: scaled(west),
+    southE7: scaled(south),
+    eastE7: scaled(east),
+    northE7: scaled(north),
+  };
+  return { kind: 'area', range: coverOf(bounds, limits.areaCellsMax) };
 }

@@ -146,7 +146,11 @@ export const deviceReply: fc.Arbitrary<DeviceReply> = fc.oneof(
     indexes: orNull(fc.array(count, { maxLength: 5 })),
   }),
   fc.record({ type: fc.constant(frameTypes.slowDown), retryAfterMs: count }),
-  fc.record({ type: fc.constant(frameTypes.settings), settings: attributes }),
+  fc.record({
+    type: fc.constant(frameTypes.settings),
+    settings: attributes,
+    vehicle: fc.option(fc.constant('bus-304'), { nil: null }),
+  }),
   fc.record({
     type: fc.constant(frameTypes.command),
     commandId: word,

@@ -1,8 +1,18 @@
-/** docs/protocol.md is normative: its examples are decoded here, and its table of codes is the code's. */
+/** docs/protocol.md is normative: its examples are decoded here, its tables and its bounds are those of the code. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { closeCodes, isTemporary, refusals, type RefusalName } from '../../src/errors.ts';
+import { defaultTenant, roles, type Identity, type Role } from '../../src/identity.ts';
 import { limits } from '../../src/limits.ts';
+import {
+  mayCall,
+  mayConnectIngest,
+  mayFollow,
+  mayPublish,
+  maySubscribe,
+  methods,
+} from '../../src/live/access.ts';
+import { isEventTopic, parseTopic, type Topic } from '../../src/live/topics.ts';
 import { decodeDeviceFrame, decodeSubscriberFrame } from '../../src/wire/decode.ts';
 import {
   encodeDeviceFrame,
@@ -13,6 +23,7 @@ import {
 import { parseJson } from '../../src/wire/json.ts';
 import { parseMessagePack, toMessagePack, type Parsed } from '../../src/wire/messagepack.ts';
 import { readDeviceReply, readSubscriberReply } from '../../src/wire/reply.ts';
+import { frameTypes } from '../../src/wire/types.ts';
 
 const source = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
 // Tables are padded by the formatter.
@@ -63,10 +74,90 @@ function encode(plane: string, frame: never): Uint8Array | string {
   }
 }
 
+/** Of someone whose name is also that of a vehicle and of a user. */
+const subject = 'bus-1';
+
+function identityOf(role: Role, tenant: string): Identity {
+  const token = { issuer: 'fleetwire', tokenId: null, expiresAtMs: 0 };
+  return { subject, tenant, role, vehicles: null, ...token };
+}
+
+const topics = [
+  `vehicle:${subject}`,
+  'fleet',
+  'area:-9,52,-8,53',
+  'trip:t-1',
+  `notification:${subject}`,
+  'emergency',
+  'system',
+].map((name): Topic => {
+  const topic = parseTopic(name, limits.areaCellsMax);
+  if ('refused' in topic) throw new Error(`${name}: ${topic.refused}`);
+  return topic;
+});
+
+/** What the code lets a role do with topics of a kind, in the words of the table. */
+function reachOf(role: Role, topic: Topic): string {
+  const here = identityOf(role, defaultTenant);
+  const elsewhere = identityOf(role, 'acme');
+  if (!maySubscribe(here, topic)) return '';
+  if (topic.kind === 'notification') return 'own';
+  if (!maySubscribe(elsewhere, topic)) return 'owner';
+  return mayFollow(here, topic.kind, 'bus-2') ? 'all' : 'named';
+}
+
+function accessRow(role: Role): string {
+  const identity = identityOf(role, defaultTenant);
+  const published = topics
+    .filter(isEventTopic)
+    .filter((topic) => mayPublish(identity, topic, 'bus-2'))
+    .map(({ kind }) => kind);
+  const called = methods.filter((method) => mayCall(identity, method));
+  const cells = [
+    `\`${role}\``,
+    mayConnectIngest(role) ? 'yes' : '',
+    ...topics.map((topic) => reachOf(role, topic)),
+    ...[published, called].map((names) => names.map((name) => `\`${name}\``).join(', ')),
+  ];
+  // An empty cell is one space.
+  return `| ${cells.join(' | ')} |`.replace(/ +/g, ' ');
+}
+
+/** Every number of the text that is a bound, in its sentence. */
+const kib = (bytes: number): string => `${bytes / 1024} KiB`;
+const many = (count: number): string => count.toLocaleString('en-US');
+const bounds = [
+  `lists at most ${many(limits.tokenVehiclesMax)} vehicle ids`,
+  `another ${limits.tokenGraceS} s`,
+  `\`FLEETWIRE_CONNECTIONS_MAX\` | ${many(limits.connectionsMax)} |`,
+  `\`FLEETWIRE_USER_CONNECTIONS_MAX\` | ${limits.userConnectionsMax} |`,
+  `| topics of a connection | ${limits.topicsPerConnectionMax} |`,
+  `${limits.requestsPerSecondMax} a second, ${limits.requestsBurstMax} at once`,
+  `| yes | | ${many(limits.reportWatchedMs)} | 0 |`,
+  `| no | | ${many(limits.reportUnwatchedMs)} | ${limits.reportUnwatchedM} |`,
+  `| no | low | ${many(limits.reportLowBatteryMs)} | ${limits.reportLowBatteryM} |`,
+  `under ${limits.lowBatteryPercent}`,
+  `else within ${limits.presenceSweepIntervalMs / 1_000} s`,
+  `\`minIntervalMs\` (0 to ${many(limits.subscriptionIntervalMaxMs)})`,
+  `a tick (${limits.tickMs} ms)`,
+  `more than ${kib(limits.subscriberHighWaterBytes)} wait`,
+  `at most ${limits.areaCellsMax} cells`,
+  `more than ${many(limits.areaMoveVehiclesMax)} vehicles are new`,
+  `more than ${many(limits.areaLeftVehiclesMax)} have left`,
+  `no live fix for ${limits.presenceIdleAfterMs / 1_000} s`,
+  `every ${limits.summaryIntervalMs / 1_000} s`,
+  `online, ${limits.movingSpeedCms / 100} m/s or more`,
+  `more than ${many(limits.recoveryEventsMax)} events or ${kib(limits.recoveryBytesMax)} were missed`,
+  `${limits.subscriberBackpressureBytesMax / 1024 ** 2} MiB waits in its socket`,
+  `all together ${kib(limits.eventBytesMax)}`,
+  `newest ${many(limits.channelEventsMax)} events`,
+  `written every ${limits.sessionsFlushIntervalMs / 1_000} s`,
+];
+
 describe('docs/protocol.md', () => {
   it('has an example of every frame type', () => {
     const types = new Set(examples.map(({ json }) => (JSON.parse(json) as number[])[0]));
-    const all = [1, 2, 3, 4, 5, 9, 16, 17, 18, 19, 20, 21, 32, 33, 34, 48, 49, 50, 51, 52, 53, 54];
+    const all = Object.values(frameTypes);
     expect([...types].toSorted((a, b) => (a ?? 0) - (b ?? 0))).toEqual(all);
   });
 
@@ -92,5 +183,14 @@ describe('docs/protocol.md', () => {
 
   it('lists every close code', () => {
     for (const code of Object.values(closeCodes)) expect(text).toContain(`| ${code} |`);
+  });
+
+  it.each(roles)('says what a %s may', (role) => {
+    const table = text.split('<!-- access -->')[1] ?? '';
+    expect(table).toContain(accessRow(role));
+  });
+
+  it.each(bounds)('has the bound: %s', (sentence) => {
+    expect(text.replace(/\n */g, ' ')).toContain(sentence);
   });
 });

@@ -1,0 +1,170 @@
+/**
+ * The stages of the engine, made and joined: from devices to the database, and to subscribers.
+ * Invariant: a stage knows none of the others but through what it is given here.
+ * Bound: made once, at the start; `stop` ends every timer.
+ */
+import { randomUUID } from 'node:crypto';
+import { messageOf } from '../errors.ts';
+import { createDrain, type Drain } from '../ingest/drain.ts';
+import { createPipeline, type Pipeline } from '../ingest/pipeline.ts';
+import { createAnnouncer } from '../live/announcer.ts';
+import { createAudiences } from '../live/audience.ts';
+import { createPresence } from '../live/presence.ts';
+import { createPublisher } from '../live/publisher.ts';
+import { createRecovery } from '../live/recovery.ts';
+import { createStates } from '../live/states.ts';
+import type { Plane } from '../live/subscription.ts';
+import { createWriteBehind, type WriteBehind } from '../live/writebehind.ts';
+import { saveVehicles } from '../store/vehicles.ts';
+import { createWriter, type Writer } from '../store/writer.ts';
+import type { Encoded } from '../wire/positions.ts';
+import { figuresOf } from './gauges.ts';
+import type { Gateway } from './gateway.ts';
+import type { Context, Storage } from './storage.ts';
+
+export interface Stages {
+  readonly pipeline: Pipeline;
+  readonly drain: Drain;
+  readonly writer: Writer;
+  readonly writeBehind: WriteBehind;
+  readonly plane: Plane;
+  /** The gateway comes last, but what is published goes through it. */
+  gateway: Gateway | null;
+  /** Everything before `position` is durable. */
+  onDurable(position: number): void;
+  stop(): void;
+}
+
+export function createStages(context: Context, storage: Storage): Stages {
+  const { config, clock, metrics, log, fail } = context;
+  const { bounds } = config;
+  const { journal, database, vehicles } = storage;
+  const plane = createPlane(context, storage, () => stages);
+  const { presence, publisher, states } = plane;
+  const pipeline = createPipeline({
+    journal,
+    vehicles,
+    presence,
+    onLive: publisher.add,
+    ackFirst: config.ack,
+    clock,
+    metrics,
+    bounds,
+  });
+  const writer = createWriter({
+    database,
+    clock,
+    metrics,
+    bounds,
+    random: Math.random,
+    onDeadEvent: ({ topic, offset }, error) =>
+      log.error(
+        { topic, offset, cause: messageOf(error) },
+        'an event was set aside in dead_letters',
+      ),
+  });
+  const drain = createDrain({
+    journal,
+    writer,
+    channels: storage.channels,
+    clock,
+    bounds,
+    onStored: pipeline.onStored,
+    onFailure: fail,
+  });
+  const writeBehind = createBehind(context, storage, drain);
+  const stages: Stages = {
+    pipeline,
+    drain,
+    writer,
+    writeBehind,
+    plane,
+    gateway: null,
+    onDurable(position) {
+      plane.announcer.onDurable(position);
+      pipeline.onDurable(position);
+      drain.wake();
+    },
+    stop() {
+      publisher.stop();
+      presence.stop();
+      states.stop();
+      plane.announcer.stop();
+      writeBehind.stop();
+      drain.stop();
+    },
+  };
+  return stages;
+}
+
+function createPlane(
+  { config, clock, metrics, log }: Context,
+  storage: Storage,
+  stages: () => Stages,
+): Plane {
+  const { bounds } = config;
+  const { journal, vehicles, channels, eventReader } = storage;
+  const publish = (inner: string, frame: Encoded): void => stages().gateway?.publish(inner, frame);
+  const audiences = createAudiences();
+  const publisher = createPublisher({ publish, audiences, clock, metrics, bounds });
+  const announcer = createAnnouncer({ channels, journal, publish, metrics, bounds });
+  const recovery = createRecovery({
+    channels,
+    epoch: storage.epoch,
+    readAfter: eventReader.after,
+    onError: (error) => log.warn({ cause: messageOf(error) }, 'missed events could not be read'),
+    metrics,
+    bounds,
+  });
+  const states = createStates({
+    publish,
+    audiences,
+    vehicles,
+    emergencies: (tenant, tell) => {
+      recovery.recover(`${tenant}/emergency`, null, (state) => tell(state?.openTotal ?? null));
+    },
+    figures: () => figuresOf(metrics, storage, stages()),
+    clock,
+    bounds,
+  });
+  const presence = createPresence({
+    watchersOf: ({ key }) => audiences.ofVehicle(key)?.feeds.size ?? 0,
+    onChange: states.tellPresence,
+    clock,
+    bounds,
+  });
+  return {
+    publisher,
+    audiences,
+    vehicles,
+    presence,
+    states,
+    recovery,
+    announcer,
+    epoch: randomUUID(),
+    clock,
+    metrics,
+    bounds,
+  };
+}
+
+function createBehind(
+  { config, clock, metrics, log }: Context,
+  { database, journal, vehicles }: Storage,
+  drain: Drain,
+): WriteBehind {
+  return createWriteBehind({
+    vehicles,
+    save: (moved) =>
+      saveVehicles(
+        database.sql,
+        moved.map(({ key, last, receivedAtMs }) => ({ key, fix: last, receivedAtMs })),
+      ),
+    stored: () => drain.stored,
+    onSaved: (position) => journal.commit(position),
+    onError: (error) => log.warn({ cause: messageOf(error) }, 'vehicles not written, trying again'),
+    intervalMs: config.bounds.vehiclesFlushIntervalMs,
+    clock,
+    metrics,
+  });
+}
