@@ -34,6 +34,8 @@ export const limits = {
   subscriberLowWaterBytes: 16 * 1024,
   /** Bytes that wait in one subscriber's socket before messages are dropped and it is closed with 3008. */
   subscriberBackpressureBytesMax: 1024 * 1024,
+  /** How long a client that is closed for not reading may take to read what waits, and its close code. */
+  closeDeadlineMs: 30_000,
   /** The longest interval between two frames that a subscription may ask for. */
   subscriptionIntervalMaxMs: 3_600_000,
   /** Seconds without a byte after which a connection is closed; uWebSockets.js pings before that. */

@@ -87,6 +87,7 @@ async function listen(
     routes: createRoutes({ unready, exposition, metrics }),
     attach: createAttach({ stages, storage, config, clock, metrics, revoke: revocations.call }),
     recorder,
+    clock,
     metrics,
     bounds: config.bounds,
   });

@@ -12,6 +12,7 @@ import type {
   TemplatedApp,
   WebSocket,
 } from 'uWebSockets.js';
+import type { Clock, Timer } from '../clock.ts';
 import { closeCodes, FleetwireError, messageOf, refusals, type RefusalName } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
@@ -49,6 +50,7 @@ export interface GatewayOptions {
   /** Makes the stage behind a connection. */
   readonly attach: (peer: Peer) => Handler;
   readonly recorder: Pick<Recorder, 'begin' | 'end'>;
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly bounds: Limits;
 }
@@ -71,7 +73,15 @@ interface UserData {
   readonly address: string;
   /** `null` while the token is being verified, and where it was refused. */
   peer: Peer | null;
+  /** The close that waits for the client to read. */
+  closing: Closing | null;
   isGone: boolean;
+}
+
+interface Closing {
+  readonly code: number;
+  readonly reason: string;
+  readonly deadline: Timer;
 }
 
 type Uws = typeof import('uWebSockets.js');
@@ -85,6 +95,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const admission = createAdmission(options);
   const trusted = new Set(options.trustedProxies.map((address) => parseAddress(address) ?? ''));
   const decoder = new TextDecoder();
+  const waitingBytesMax = {
+    ingest: bounds.deviceBackpressureBytesMax,
+    live: bounds.subscriberBackpressureBytesMax,
+  };
   const isCompressed = options.compression !== 'off';
 
   function plane(name: Plane): void {
@@ -92,10 +106,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       maxPayloadLength: bounds.frameBytesMax,
       idleTimeout: bounds.idleTimeoutS,
       compression: name === 'live' ? compressorOf(uws, options.compression) : uws.DISABLED,
-      maxBackpressure:
-        name === 'ingest'
-          ? bounds.deviceBackpressureBytesMax
-          : bounds.subscriberBackpressureBytesMax,
+      maxBackpressure: waitingBytesMax[name],
       sendPingsAutomatically: true,
       upgrade: (res, req, context) => upgrade(name, res, req, context),
       open: (ws) => open(name, ws),
@@ -104,7 +115,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         if (peer === null) refuse(ws, 'beforeHello');
         else peer.receive(new Uint8Array(message), isBinary);
       },
-      drain: (ws) => ws.getUserData().peer?.drained(),
+      drain(ws) {
+        const { peer, closing } = ws.getUserData();
+        if (closing === null) peer?.drained();
+        else if (hasRoom(name, ws)) ws.end(closing.code, closing.reason);
+      },
       dropped: (ws, message) => {
         metrics.counters.messagesDropped += 1;
         const isPositions = isPositionFrame(new Uint8Array(message));
@@ -115,9 +130,23 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     });
   }
 
+  function hasRoom(name: Plane, ws: WebSocket<UserData>): boolean {
+    return ws.getBufferedAmount() <= waitingBytesMax[name];
+  }
+
+  // Where too much waits, the library drops a close frame like any other message, and all that waits with it. So
+  // nothing more is put behind what waits but the close, once the client has read enough of it.
+  function end(name: Plane, ws: WebSocket<UserData>, code: number, reason: string): void {
+    if (hasRoom(name, ws)) return ws.end(code, reason);
+    for (const inner of ws.getTopics()) ws.unsubscribe(inner);
+    const deadline = options.clock.after(bounds.closeDeadlineMs, () => ws.close());
+    ws.getUserData().closing = { code, reason, deadline };
+  }
+
   function close(data: UserData, code: number, reason: string): void {
     const { peer, address } = data;
     data.isGone = true;
+    data.closing?.deadline.cancel();
     admission.closed(address);
     if (peer === null) return;
     peers.delete(peer);
@@ -149,7 +178,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       return writeReply(res, errorReply(reason), false);
     }
     const { codec, token, subprotocol } = offered;
-    const data: UserData = { token, codec, address, peer: null, isGone: false };
+    const data: UserData = { token, codec, address, peer: null, closing: null, isGone: false };
     const key = req.getHeader('sec-websocket-key');
     res.upgrade(data, key, subprotocol, req.getHeader('sec-websocket-extensions'), context);
   }
@@ -187,7 +216,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         join: (inner) => void ws.subscribe(inner),
         leave: (inner) => void ws.unsubscribe(inner),
         bufferedBytes: () => ws.getBufferedAmount(),
-        end: (code, reason) => ws.end(code, reason),
+        end: (code, reason) => end(name, ws, code, reason),
       },
     });
     data.peer = peer;

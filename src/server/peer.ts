@@ -24,7 +24,7 @@ export interface RawSocket {
   leave(inner: string): void;
   /** Bytes that the client has not read yet. */
   bufferedBytes(): number;
-  /** Sends a close frame; the socket is gone when it returns. */
+  /** Sends a close frame; the socket is gone when it returns, or soon where too much waits in it. */
   end(code: number, reason: string): void;
 }
 
@@ -173,6 +173,7 @@ export function createPeer(options: PeerOptions): Peer {
       refresh(token).catch(() => close('insufficientState', 'the token could not be verified'));
     },
     receive(bytes, isBinary) {
+      if (!isOpen) return;
       traffic.framesReceived += 1;
       traffic.bytesReceived += bytes.length;
       handler.receive(bytes, isBinary);

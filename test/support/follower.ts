@@ -48,6 +48,8 @@ export function follow(options: FollowerOptions): Follower {
   const { topics, since, ...clientOptions } = options;
   const states: ConnectionState[] = [];
   const told = new Map<string, Told>();
+  /** Of the last event of each topic, or where an answer went on from. */
+  const places = new Map<string, number>();
   const waiters = new Set<() => void>();
   const client = createLiveClient({
     ...clientOptions,
@@ -65,10 +67,12 @@ export function follow(options: FollowerOptions): Follower {
     const handlers = {
       onSnapshot(_: unknown, result: SubscribeResult): void {
         snapshots.push(result);
+        if (!result.recovered) places.set(topic, result.offset);
         wake();
       },
       onEvent(event: TopicEvent): void {
         events.push(event);
+        places.set(topic, event.offset);
         wake();
       },
       onGap: (gap: Gap) => void gaps.push(gap),
@@ -86,14 +90,6 @@ export function follow(options: FollowerOptions): Follower {
     return known;
   }
 
-  /** Of the last event, or where the last answer went on from. */
-  function offsetOf(topic: string): number {
-    const { events, snapshots } = of(topic);
-    const last = snapshots.at(-1);
-    const jumped = last === undefined || last.recovered ? 0 : last.offset;
-    return Math.max(jumped, events.at(-1)?.offset ?? 0);
-  }
-
   return {
     client,
     states,
@@ -102,7 +98,7 @@ export function follow(options: FollowerOptions): Follower {
     reaches(topic, offset) {
       return new Promise((resolve) => {
         const look = (): void => {
-          if (offsetOf(topic) < offset) return;
+          if ((places.get(topic) ?? 0) < offset) return;
           waiters.delete(look);
           resolve();
         };
