@@ -1,0 +1,85 @@
+/**
+ * `npm run bench -- SUITE [--json] [--quick] [--native]`: runs a suite, prints its table and, last, one line
+ * of JSON; without a suite it prints which there are.
+ * Exit codes: 0 measured, whether or not goals are met; 1 the final state is not what it must be; 2 asked for
+ * wrongly.
+ * Invariant: figures go to stdout; what a suite says while it runs goes to stderr.
+ */
+import { helpOption, parseInput, UsageError, type Option } from '../src/cli/command.ts';
+import { ingestSuite } from './ingest.ts';
+import { liveSuite } from './live.ts';
+import { withNative } from './native.ts';
+import { resultLine, resultTable } from './report.ts';
+import type { Suite, SuiteResult } from './suite.ts';
+
+const suites: readonly Suite[] = [ingestSuite, liveSuite];
+
+const commonOptions: Readonly<Record<string, Option>> = {
+  json: { type: 'boolean', help: 'print the line of JSON alone' },
+  quick: { type: 'boolean', help: 'a short run' },
+  native: { type: 'boolean', help: 'on a native TimescaleDB that is made for this run' },
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const suite = suites.find((candidate) => candidate.name === name);
+  if (suite === undefined) {
+    process.stdout.write(`${overview()}\n`);
+    return name === undefined || name === '--help' ? 0 : 2;
+  }
+  const options = { ...suite.options, ...commonOptions };
+  const command = { ...suite, options, operands: [], run: () => Promise.resolve(0) };
+  const input = parseInput(command, rest);
+  if (input.flag('help')) {
+    process.stdout.write(`${suiteHelp(suite)}\n`);
+    return 0;
+  }
+  const result = await withNative(input.flag('native'), (databasePid) =>
+    suite.run({
+      input,
+      isQuick: input.flag('quick'),
+      databasePid,
+      say: (line) => void process.stderr.write(`${line}\n`),
+    }),
+  );
+  return print(suite, result, input.flag('json'));
+}
+
+function print(suite: Suite, result: SuiteResult, isJson: boolean): number {
+  for (const failure of result.failures) process.stderr.write(`FAILED: ${failure}\n`);
+  if (!isJson) process.stdout.write(`${resultTable(result)}\n\n`);
+  process.stdout.write(`${resultLine(suite.name, result)}\n`);
+  return result.failures.length === 0 ? 0 : 1;
+}
+
+function overview(): string {
+  return [
+    'Usage: npm run bench -- SUITE [OPTIONS]',
+    '',
+    'Suites:',
+    ...suites.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`),
+    '',
+    'npm run bench -- SUITE --help lists the options of a suite.',
+  ].join('\n');
+}
+
+function suiteHelp({ name, summary, options }: Suite): string {
+  const all = Object.entries({ ...options, ...commonOptions, help: helpOption });
+  return [
+    `${name}: ${summary}`,
+    '',
+    'Options:',
+    ...all.map(([option, { value, fallback, help }]) => {
+      const head = value === undefined ? `--${option}` : `--${option} ${value}`;
+      return `  ${head.padEnd(24)} ${help}${fallback === undefined ? '' : ` (default: ${fallback})`}`;
+    }),
+  ].join('\n');
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`bench: ${error.message}\n`);
+  process.exitCode = 2;
+}
