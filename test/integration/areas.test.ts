@@ -12,7 +12,7 @@ import {
   type LiveMap,
   type MapOptions,
 } from '../support/livemap.ts';
-import { agree, isSame, openWorld, type World } from '../support/world.ts';
+import { agree, openWorld, type World } from '../support/world.ts';
 
 let test: EngineTest;
 const closers: (() => Promise<void>)[] = [];
@@ -81,7 +81,7 @@ describe.each(codecs)('an area over %s', (protocol) => {
     const world = await openTenant(tenant);
     const map = await openReader({ protocol, tenant });
     // Anchors stay where every one of these areas is; the others drive through all of them.
-    const views = Array.from({ length: 60 }, (_, index): Area => {
+    const views = Array.from({ length: 120 }, (_, index): Area => {
       const shift = (index % 8) / 10;
       const zoom = index % 5 === 4 ? 2 : 0;
       return {
@@ -94,12 +94,12 @@ describe.each(codecs)('an area over %s', (protocol) => {
     let answer = await map.ask(areaTopicOf(views[0] ?? city));
     let isPanning = true;
     const driving = drive();
-    for (const view of views) {
+    for (const [index, view] of views.entries()) {
       answer = await map.ask(areaTopicOf(view));
       expect(answer.moved).toBe(true);
-      // The next view comes when something has moved in this one.
+      // Now and then what has moved is read first; else the area moves on in the middle of a tick.
       const before = map.received;
-      await map.until(() => map.received > before);
+      if (index % 3 === 0) await map.until(() => map.received > before);
     }
     isPanning = false;
     await driving;
@@ -265,70 +265,3 @@ describe.each(['fleet', areaTopicOf(city)])(
     });
   },
 );
-
-describe('an area whose reader does not keep up', () => {
-  it('conflates for one that has stopped reading, which is told what it missed and who has left', async () => {
-    const tenant = 'stalled';
-    const world = await openTenant(tenant);
-    const fast = await openReader({ tenant });
-    const slow = await openReader({ tenant, sub: 'bob' });
-    const answer = await fast.ask(areaTopicOf(city));
-    await slow.ask(areaTopicOf(city));
-    slow.socket.pause();
-    const vehicles = Array.from({ length: 100 }, (_, index) => `bus-${index}`);
-    const lagging = (): Promise<number> => test.engine.counter('fleetwire_feeds_lagging_total');
-    const before = await lagging();
-    // Two rounds more when it lags, so that there is something to leave out.
-    for (let after = 0; after < 2;) {
-      await world.moveHeavily(vehicles);
-      await agree(fast, world, answer);
-      if ((await lagging()) > before) after += 1;
-    }
-    const leaving = vehicles.slice(0, 30);
-    for (const vehicle of leaving) await world.move(vehicle, far);
-    // One comes back, and so has not left.
-    await world.move('bus-0', inCity);
-    for (let index = 0; index < 10; index++) await world.move(`new-${index}`, inCity);
-    await agree(fast, world, answer);
-
-    slow.socket.resume();
-    await agree(slow, world, answer);
-    await slow.until(() => slow.skipped > 0);
-    expect(slow.left.toSorted()).toEqual(leaving.slice(1).toSorted());
-    expect(slow.repeats).toBe(0);
-    expect(slow.received + slow.skipped).toBe(fast.received);
-    expect(fast.skipped).toBe(0);
-    expect(await test.engine.counter('fleetwire_messages_dropped_total')).toBe(0);
-  });
-
-  it('conflates for one that asked for an interval, and for nobody else', async () => {
-    const tenant = 'paced';
-    const world = await openTenant(tenant);
-    const fast = await openReader({ tenant });
-    const paced = await openReader({ tenant, sub: 'bob' });
-    const hourly = await openReader({ tenant, sub: 'carol' });
-    const answer = await fast.ask(areaTopicOf(city));
-    await paced.ask(areaTopicOf(city), { minIntervalMs: 300 });
-    await hourly.ask(areaTopicOf(city), { minIntervalMs: 3_600_000 });
-    for (let step = 0; step < 60; step++) {
-      const timeMs = await world.move('bus-1', { lat: 52.6, lon: -8.9 + step / 100 });
-      if (step % 3 === 0) await world.move('bus-2', step % 2 === 0 ? inCity : far);
-      await fast.until(() => fast.vehicles.get('bus-1') === timeMs);
-    }
-    await agree(fast, world, answer);
-    await agree(paced, world, answer);
-    expect(fast.received).toBe(80 - 10);
-    await paced.until(() => paced.received + paced.skipped === fast.received);
-    expect(paced.skipped).toBeGreaterThan(0);
-    expect(paced.repeats).toBe(0);
-
-    // The other has had nothing, and has all in one answer when it asks for no interval.
-    const again = await hourly.ask(areaTopicOf(city), { minIntervalMs: 0 });
-    expect(again.moved).toBe(false);
-    expect(hourly.received).toBe(0);
-    expect(isSame(hourly.vehicles, world.within(again))).toBe(true);
-    await world.move('bus-1', inCity);
-    await agree(hourly, world, again);
-    expect(hourly.received).toBe(1);
-  });
-});

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeCodes, refusals, type RefusalName } from '../../src/errors.ts';
 import { limits } from '../../src/limits.ts';
 import { testToken } from '../support/engine.ts';
-import { openSocket } from '../support/socket.ts';
 import { openWitness, type Witness } from '../support/witness.ts';
 
 let witness: Witness;
@@ -81,12 +80,13 @@ describe('requests of subscribers', () => {
 
   it('a refreshed token that allows less ends what it does not allow', async () => {
     const socket = await witness.live();
-    socket.send([32, 1, 'fleet']);
+    socket.send([32, 1, 'vehicle:van-1']);
     socket.send([32, 2, 'vehicle:bus-1']);
     await socket.nextOf(49);
     await socket.nextOf(49);
     socket.send([9, await testToken({ sub: 'anna', role: 'viewer', vehicles: ['bus-1'] })]);
-    expect(await socket.nextOf(54)).toEqual([54, 'fleet', refusals.topicNotAllowed.message]);
+    const reason = refusals.topicNotAllowed.message;
+    expect(await socket.nextOf(54)).toEqual([54, 'vehicle:van-1', reason]);
     socket.send([33, 3, 'vehicle:bus-1']);
     expect(await socket.nextOf(49)).toEqual([49, 3, null]);
     await socket.close();
@@ -104,16 +104,17 @@ describe('requests of subscribers', () => {
     });
   });
 
-  it('a token that names vehicles reaches those and no fleet', async () => {
-    const token = await testToken({ sub: 'anna', role: 'viewer', vehicles: ['bus-*'] });
-    const socket = await openSocket(`${witness.test.engine.wsUrl}/v1/live`, { token });
-    await socket.nextOf(48);
-    socket.send([32, 1, 'fleet']);
-    socket.send([32, 2, 'vehicle:van-1']);
+  it('a token that names vehicles reaches those, and nothing that is about all', async () => {
+    const socket = await witness.live('fleetwire.v1', { vehicles: ['bus-*'] });
+    socket.send([32, 1, 'vehicle:van-1']);
+    socket.send([32, 2, 'emergency']);
     socket.send([32, 3, 'vehicle:bus-1']);
-    expect((await socket.next()) as unknown[]).toEqual(expect.arrayContaining([50, 1, 304]));
-    expect((await socket.next()) as unknown[]).toEqual(expect.arrayContaining([50, 2, 304]));
+    socket.send([32, 4, 'fleet']);
+    const { code, message } = refusals.topicNotAllowed;
+    expect(await socket.next()).toEqual([50, 1, code, message, false]);
+    expect(await socket.next()).toEqual([50, 2, code, message, false]);
     expect((await socket.next()) as unknown[]).toEqual(expect.arrayContaining([49, 3]));
+    expect((await socket.next()) as unknown[]).toEqual(expect.arrayContaining([49, 4]));
     await socket.close();
   });
 });

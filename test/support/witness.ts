@@ -3,7 +3,8 @@
  * Invariant: `counted` expects that the refusal was counted and that the witness is still acked.
  */
 import { expect } from 'vitest';
-import type { CloseName, RefusalName } from '../../src/errors.ts';
+import { refusals, type CloseName, type RefusalName } from '../../src/errors.ts';
+import type { TokenClaims } from '../../src/server/token.ts';
 import { testToken } from './engine.ts';
 import { openEngineTest, type EngineTest } from './enginetest.ts';
 import { openSocket, type TestSocket } from './socket.ts';
@@ -12,13 +13,19 @@ export interface Witness {
   readonly test: EngineTest;
   /** A device that has its hello. */
   ingest(sub: string): Promise<TestSocket>;
-  /** A viewer that has its hello. */
-  live(protocol?: string): Promise<TestSocket>;
+  /** A viewer that has its hello, or whoever the claims say. */
+  live(protocol?: string, claims?: Partial<TokenClaims>): Promise<TestSocket>;
   closed(name: CloseName): Promise<number>;
   /** Sends one more good fix, which must be acked. */
   undisturbed(): Promise<void>;
   /** Runs `act`; the reason must be counted, and the witness undisturbed. */
   counted(name: RefusalName, act: () => Promise<void>): Promise<void>;
+  /** Sends a request of whoever the claims say, which must be answered so, and its connection go on. */
+  refused(
+    claims: Partial<TokenClaims>,
+    frame: readonly unknown[],
+    name: RefusalName,
+  ): Promise<void>;
   cleanup(): Promise<void>;
 }
 
@@ -34,8 +41,11 @@ export async function openWitness(): Promise<Witness> {
     return socket;
   }
 
-  async function live(protocol = 'fleetwire.v1'): Promise<TestSocket> {
-    const token = await testToken({ sub: 'anna', role: 'viewer' });
+  async function live(
+    protocol = 'fleetwire.v1',
+    claims: Partial<TokenClaims> = {},
+  ): Promise<TestSocket> {
+    const token = await testToken({ sub: 'anna', role: 'viewer', ...claims });
     const url = `${test.engine.wsUrl}/v1/live`;
     const socket = await openSocket(url, { token, protocols: [protocol] });
     await socket.nextOf(48);
@@ -51,8 +61,15 @@ export async function openWitness(): Promise<Witness> {
     }
   }
 
-  const refused = (name: RefusalName): Promise<number> =>
+  const countOf = (name: RefusalName): Promise<number> =>
     test.engine.counter(`fleetwire_refused_total{reason="${name}"}`);
+
+  async function counted(name: RefusalName, act: () => Promise<void>): Promise<void> {
+    const before = await countOf(name);
+    await act();
+    expect(await countOf(name)).toBeGreaterThan(before);
+    await undisturbed();
+  }
 
   return {
     test,
@@ -60,12 +77,19 @@ export async function openWitness(): Promise<Witness> {
     live,
     closed: (name) => test.engine.counter(`fleetwire_closed_total{code="${name}"}`),
     undisturbed,
-    async counted(name, act) {
-      const before = await refused(name);
-      await act();
-      expect(await refused(name)).toBeGreaterThan(before);
-      await undisturbed();
-    },
+    counted,
+    refused: (claims, frame, name) =>
+      counted(name, async () => {
+        const socket = await live('fleetwire.v1', claims);
+        socket.send(frame);
+        const { code, message } = refusals[name];
+        expect(await socket.next()).toEqual([50, frame[1], code, message, false]);
+        socket.send([33, 99, 'fleet']);
+        expect((await socket.next()) as unknown[]).toEqual(
+          expect.arrayContaining([50, 99, refusals.notSubscribed.code]),
+        );
+        await socket.close();
+      }),
     async cleanup() {
       await witness.close();
       await test.cleanup();
