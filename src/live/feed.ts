@@ -253,9 +253,11 @@ export function createFeed(options: FeedOptions): Feed {
     if (isDirect || nowMs - lastSentMs < options.minIntervalMs) return;
     // Before looking at the fleet: this is asked again and again while a client does not read.
     if (socket.bufferedBytes() > bounds.subscriberLowWaterBytes) return;
+    const sentBefore = sentSince;
     if (!sendMoved()) return;
     cursor = { tick: lastTick, key: lastKey };
-    lastSentMs = nowMs;
+    // A round without positions is none. To look at a whole fleet for them costs as much as one.
+    if (sentSince > sentBefore || topic.kind !== 'vehicle') lastSentMs = nowMs;
     sendLeft();
     tellSkipped(nowMs);
     isSnapshot = false;

@@ -118,6 +118,27 @@ describe('minIntervalMs', () => {
   });
 });
 
+describe('minIntervalMs of a vehicle', () => {
+  it('is not spent on rounds in which it has not moved', () => {
+    const stage = createStage();
+    stage.move('a', 1);
+    const paced = stage.listen({ kind: 'vehicle', vehicleId: 'a' }, 'json', {
+      minIntervalMs: 1_000,
+    });
+    // Others make the ticks.
+    const direct = stage.listen(fleet, 'json');
+    for (let timeMs = 2; timeMs <= 30; timeMs++) {
+      stage.move('b', timeMs);
+      stage.clock.advance(100);
+    }
+    stage.move('a', 31);
+    stage.clock.advance(limits.tickMs);
+    expect(positionsIn(paced)).toEqual([positionOf('a', 31, 1)]);
+    paced.leave();
+    direct.leave();
+  });
+});
+
 describe('any client, whenever it stalls and reads', () => {
   const step = fc.oneof(
     {
