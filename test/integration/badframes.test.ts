@@ -73,7 +73,7 @@ describe('a frame with a readable seq is refused by itself and acked', () => {
       const socket = await witness.ingest('veh-frame');
       socket.send(frame);
       const { code, message } = refusals[refused];
-      expect(await socket.next()).toEqual([18, 1, code, message]);
+      expect(await socket.nextOf(18)).toEqual([18, 1, code, message]);
       expect((await socket.nextOf(17))[1]).toBe(1);
       await socket.close();
     });
@@ -100,7 +100,7 @@ describe('a bad fix refuses itself by index and its neighbours go on', () => {
       if (refused === 'timeTooOld') frame[2] = now;
       socket.send(frame);
       const { code, message } = refusals[refused];
-      expect(await socket.next()).toEqual([18, 1, code, message, [1, 3]]);
+      expect(await socket.nextOf(18)).toEqual([18, 1, code, message, [1, 3]]);
       expect((await socket.nextOf(17))[1]).toBe(1);
       expect(await witness.test.engine.counter('fleetwire_fixes_accepted_total')).toBe(
         accepted + 2,
