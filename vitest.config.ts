@@ -8,7 +8,7 @@ export default defineConfig({
     // Engines and embedded databases are heavy: two cores take two files at a time.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

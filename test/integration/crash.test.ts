@@ -79,4 +79,4 @@ it('no acked fix is missing and none is stored twice', async () => {
     expect(rows.filter(({ copies }) => copies !== 1)).toEqual([]);
     expect([...stored]).toEqual(track.map(({ timeMs }) => timeMs));
   }
-});
+}, 240_000);
