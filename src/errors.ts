@@ -9,7 +9,7 @@ interface Refusal {
   readonly message: string;
 }
 
-/** Refusals by name: 1xx a frame, 2xx one fix, 3xx a request, 4xx a token, 5xx an HTTP request. */
+/** Refusals by name: 1xx a frame, 2xx one fix, 3xx a request, 4xx a token, 5xx HTTP, 6xx the fleet. */
 export const refusals = {
   textFrame: { code: 101, message: 'the device plane takes binary frames only' },
   emptyFrame: { code: 102, message: 'the frame is empty' },
@@ -97,6 +97,78 @@ export const refusals = {
   originNotAllowed: { code: 507, message: 'pages of this origin may not connect' },
   tooManyOfUser: { code: 508, message: 'more connections than one user may hold' },
   tooManyOfAddress: { code: 509, message: 'more connections than one address may hold' },
+
+  badGeofence: {
+    code: 601,
+    message: 'a geofence is a GeoJSON Feature of a Point, or one or many LineString or Polygon',
+  },
+  fencePosition: {
+    code: 602,
+    message: 'a position is [longitude, latitude], within -180 to 180 and -90 to 90 degrees',
+  },
+  fenceTooFewPoints: {
+    code: 603,
+    message: 'a ring has three positions or more, a line two, each unlike the one before',
+  },
+  fenceTooManyPoints: { code: 604, message: 'more positions than one geofence may have' },
+  fenceCrossing: { code: 605, message: 'the border crosses or touches itself' },
+  fenceNesting: {
+    code: 606,
+    message: 'holes lie in their polygon, polygons outside of each other',
+  },
+  fenceAntimeridian: {
+    code: 607,
+    message: 'the shape crosses the antimeridian: cut it there, as RFC 7946 says',
+  },
+  fenceTooLarge: { code: 608, message: 'the shape spans more degrees than a geofence may' },
+  fenceRadius: { code: 609, message: 'radiusM of a circle is not within what it may be' },
+  fenceWidth: { code: 610, message: 'widthM of a corridor is not within what it may be' },
+  fenceProperties: { code: 611, message: 'a property of the geofence is missing or malformed' },
+  tooManyGeofences: {
+    code: 612,
+    message: 'more geofences, or positions of them, than the engine holds',
+  },
+  unknownGeofence: { code: 613, message: 'there is no such geofence' },
+
+  vehicleUnclear: { code: 620, message: 'the token speaks for several vehicles: name one' },
+  tooManyCases: {
+    code: 621,
+    message: 'as many of these are open as the engine may hold: ask again',
+  },
+  tripTransition: { code: 630, message: 'the state of the trip does not allow this' },
+  tripRunning: { code: 631, message: 'the vehicle has another trip that has not ended' },
+  unknownTrip: { code: 632, message: 'there is no such trip, or it was not started by anybody' },
+  unknownAction: { code: 633, message: 'a trip takes start, pause, resume, end or cancel' },
+  emergencyTransition: { code: 640, message: 'the state of the emergency does not allow this' },
+  unknownEmergency: { code: 641, message: 'there is no such emergency open' },
+  unknownKind: {
+    code: 642,
+    message: 'an emergency is sos, accident, panic, medical, breakdown or theft',
+  },
+  notificationTransition: { code: 645, message: 'the notification has been read or has expired' },
+  unknownNotification: { code: 646, message: 'there is no such notification unread' },
+  commandTransition: { code: 650, message: 'the state of the command does not allow this' },
+  unknownCommand: { code: 651, message: 'there is no such command open' },
+
+  badQuery: { code: 670, message: 'a parameter of the query is unknown, missing or malformed' },
+  badCursor: { code: 671, message: 'the cursor is not one of this request' },
+  badTimeRange: { code: 672, message: 'a time is ISO 8601 or Unix ms, and from lies before to' },
+  rangeTooLong: { code: 673, message: 'from and to are further apart than may be asked for' },
+  trackTooLong: {
+    code: 674,
+    message: 'more fixes than one file may have: ask for less time, or for pages of JSON',
+  },
+  bodyTooLarge: { code: 675, message: 'the body is larger than it may be' },
+  badBody: { code: 676, message: 'the body is not JSON text' },
+  bodyTooSlow: { code: 677, message: 'the body did not come in time' },
+  tooManyOfCaller: {
+    code: 678,
+    message: 'more requests than one user may make, a second or at once: ask again',
+  },
+  tooManyOpen: { code: 679, message: 'the engine answers as many requests as it may: ask again' },
+  historyUnavailable: { code: 680, message: 'the database did not answer in time: ask again' },
+  notAllowed: { code: 681, message: 'the token does not allow this' },
+  callTimedOut: { code: 682, message: 'the call was not answered in time: it may have been done' },
 } as const satisfies Record<string, Refusal>;
 
 export type RefusalName = keyof typeof refusals;
@@ -112,6 +184,10 @@ const temporaryNames: ReadonlySet<RefusalName> = new Set<RefusalName>([
   'databaseUnavailable',
   'topicUnavailable',
   'tooManyEvents',
+  'tooManyCases',
+  'tooManyOfCaller',
+  'tooManyOpen',
+  'historyUnavailable',
 ]);
 
 export function isTemporary(name: RefusalName): boolean {
@@ -152,6 +228,7 @@ export type FailureCode =
   | 'DATABASE_SCHEMA_NEWER'
   | 'DATABASE_MIGRATION'
   | 'DATABASE_DEADLINE'
+  | 'DATABASE_READ'
   | 'WRITER_CLOSED'
   | 'EMBEDDED_FAILED'
   | 'JOURNAL_IO'

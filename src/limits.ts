@@ -4,6 +4,12 @@
  * by `config.ts` for what an operator changed); a stage takes its bounds from here and has none of its own.
  */
 
+import { apiLimits, apiRelations } from './apilimits.ts';
+import { clientLimits } from './clientlimits.ts';
+import { deskLimits, deskRelations } from './desklimits.ts';
+import { fleetLimits, fleetRelations } from './fleetlimits.ts';
+import type { Relation } from './relation.ts';
+
 export const limits = {
   // Wire: what one frame may hold.
   /** One WebSocket message. uWebSockets.js closes a larger one with 1006. */
@@ -104,10 +110,18 @@ export const limits = {
   migrationDeadlineMs: 60_000,
   /** Rows of `vehicles` read or written by one statement. */
   vehiclesPageRowsMax: 5_000,
+  /** Rows of `geofences` read by one statement, each up to 40 KB. */
+  geofencesPageRowsMax: 500,
   /** How often retention, compression and aggregates are looked after. */
   maintenanceIntervalMs: 10 * 60_000,
   /** Chunks compressed in one round; the rest waits for the next. */
   maintenanceChunksMax: 24,
+  /** Rows that retention looks at in one statement: little enough to leave the database free. */
+  retentionPageRowsMax: 1_000,
+  /** Of one table in one round; the rest waits for the next, which makes 28 million a day. */
+  retentionRoundRowsMax: 200_000,
+  /** Rows of `maintenance_runs`, one for each table that something was dropped of in a round. */
+  maintenanceRunsMax: 1_000,
 
   // Embedded database.
   /** Queries wait behind a running COPY: 5,000 rows take 30 to 60 ms. */
@@ -119,6 +133,8 @@ export const limits = {
   /** WAL written since the last checkpoint, which is what a start after a crash replays. */
   embeddedWalBytesMax: 64 * 1024 * 1024,
   embeddedCheckpointIntervalMs: 5_000,
+  /** A table that has lost so many rows is vacuumed, which nothing else does there: it stops all for some ms. */
+  embeddedVacuumRowsMin: 10_000,
 
   // Live.
   /** Positions of one topic are gathered this long into one frame. */
@@ -187,43 +203,10 @@ export const limits = {
   /** What a device is told to wait when the journal is nearly full. */
   slowDownRetryAfterMs: 2_000,
 
-  // Clients.
-  /** Fixes that a device client holds until they are acknowledged: a day at one a second. */
-  clientBacklogFixesMax: 86_400,
-  /** From the start of an attempt (its token included) to the open socket, and from there to the hello. */
-  clientConnectTimeoutMs: 10_000,
-  clientHelloTimeoutMs: 10_000,
-  /** How long a closing handshake may take before the socket is dropped. */
-  clientCloseTimeoutMs: 2_000,
-  /** The pause before attempt n is random within `clientDelayMinMs * 2^n`, at most `clientDelayMaxMs`. */
-  clientDelayMinMs: 500,
-  clientDelayMaxMs: 30_000,
-  /** A connection that held this long starts the next pause from the shortest again. */
-  clientStableAfterMs: 5_000,
-  /** Between two attempts to renew a token; one that lives shorter is renewed by reconnecting. */
-  clientRenewDelayMinMs: 1_000,
-  /**
-   * Between two requests for a live client's area. A dragged map moves at every frame of the screen; this makes
-   * it a fifth of `requestsPerSecondMax`.
-   */
-  clientAreaIntervalMs: 100,
-  /** Requests of a live client that wait for their answer. */
-  clientRequestsMax: 1_000,
-  clientRequestTimeoutMs: 10_000,
-  /** How long a command that stops waits for the acks of what it has sent. */
-  clientDrainTimeoutMs: 30_000,
-
-  // Track files.
-  /** Points of one GPX file: about twelve days at one a second, some 100 MB of memory. */
-  trackPointsMax: 1_000_000,
-  /** Characters of one tag or text in it; real ones have under 1,000. */
-  trackTokenCharsMax: 64 * 1024,
-
-  // Demo.
-  /** Fixes whose (vehicle, time) the demo remembers for its count: some 250 MB, 15 hours of the default. */
-  demoFixesMax: 5_000_000,
-  /** From the start of the engine's process to its `ready` line; the first start makes a database. */
-  demoStartDeadlineMs: 120_000,
+  ...fleetLimits,
+  ...deskLimits,
+  ...apiLimits,
+  ...clientLimits,
 } as const;
 
 /** Bounds as numbers, so that configuration may replace the values. */
@@ -246,14 +229,15 @@ export function rowBytesMax(bounds: Limits): number {
 
 /** Throws a sentence for the first relation that does not hold. */
 export function checkLimits(bounds: Limits): void {
-  for (const { holds, sentence } of [...storeRelations(bounds), ...liveRelations(bounds)]) {
+  for (const { holds, sentence } of [
+    ...storeRelations(bounds),
+    ...liveRelations(bounds),
+    ...fleetRelations(bounds),
+    ...apiRelations(bounds),
+    ...deskRelations(bounds),
+  ]) {
     if (!holds) throw new RangeError(`limits: ${sentence}`);
   }
-}
-
-interface Relation {
-  readonly holds: boolean;
-  readonly sentence: string;
 }
 
 function storeRelations(bounds: Limits): readonly Relation[] {
@@ -299,6 +283,10 @@ function storeRelations(bounds: Limits): readonly Relation[] {
     {
       holds: bounds.sessionsPageRowsMax <= bounds.sessionsPendingMax,
       sentence: 'sessionsPendingMax must hold the rows of one statement (sessionsPageRowsMax)',
+    },
+    {
+      holds: bounds.retentionPageRowsMax <= bounds.retentionRoundRowsMax,
+      sentence: 'retentionRoundRowsMax must hold the rows of one statement (retentionPageRowsMax)',
     },
   ];
 }
