@@ -150,4 +150,176 @@ create table if not exists revocations (
   primary key (tenant, issuer, token_id)
 );
 
+-- Every version of every geofence: an edit of what fixes are measured by ends one and begins another, so that
+-- late fixes meet the fence as it was. One that is deleted has no version that goes on.
+create table if not exists geofences (
+  tenant     text        collate "C" not null,
+  id         text        collate "C" not null,
+  valid_from timestamptz not null,                  -- of fixes, by their time
+  valid_to   timestamptz,                           -- null for the version that counts now
+  name       text        not null,
+  geojson    jsonb       not null,                  -- a Feature; properties have radiusM or widthM
+  speed_max  real,                                  -- m/s
+  dwell      interval,
+  notify     jsonb       not null default '[]',     -- role:<role> and user:<name>
+  attributes jsonb,
+  created_at timestamptz not null,
+  created_by text        not null,
+  updated_at timestamptz not null,                  -- or deleted
+  updated_by text        not null,
+  primary key (tenant, id, valid_from)
+);
+
+create unique index if not exists geofences_current on geofences (tenant, id) where valid_to is null;
+
+-- The newest state of each trip, emergency, notification and command: what its newest event says, written in the
+-- statement that saves the event. Times are to the millisecond.
+create table if not exists trips (
+  tenant     text        collate "C" not null,
+  id         text        collate "C" not null,
+  vehicle    text        collate "C" not null,
+  source     text        not null,                  -- explicit, or detected from positions
+  phase      text        not null,                  -- running, paused or stopped, ended, cancelled
+  driver     text,
+  started_at timestamptz not null,
+  ended_at   timestamptz,
+  is_open    boolean     not null,
+  position   bigint      not null,                  -- of the event in its topic
+  state      jsonb       not null,
+  updated_at timestamptz not null default now(),
+  primary key (tenant, id)
+);
+
+create index if not exists trips_vehicle on trips (tenant, vehicle, started_at desc);
+create index if not exists trips_started on trips (tenant, started_at desc);
+create index if not exists trips_open on trips (tenant, id) where is_open;
+
+create table if not exists emergencies (
+  tenant     text        collate "C" not null,
+  id         text        collate "C" not null,
+  kind       text        not null,
+  phase      text        not null,                  -- open, acknowledged, resolved, falseAlarm
+  vehicle    text        collate "C",
+  raised_at  timestamptz not null,
+  raised_by  text        not null,
+  seen_at    timestamptz,                           -- by the first person
+  closed_at  timestamptz,
+  is_open    boolean     not null,
+  position   bigint      not null,
+  state      jsonb       not null,
+  updated_at timestamptz not null default now(),
+  primary key (tenant, id)
+);
+
+create index if not exists emergencies_raised on emergencies (tenant, raised_at desc);
+create index if not exists emergencies_open on emergencies (tenant, id) where is_open;
+
+-- One row for each user who has it, under notification:<user>, and one for what was sent to many, under
+-- audience:<role> or audience:everyone.
+create table if not exists notifications (
+  tenant     text        collate "C" not null,
+  topic      text        collate "C" not null,
+  id         text        collate "C" not null,
+  audience   text        not null,                  -- user, everyone or a role
+  recipient  text        collate "C",               -- null where it is to many
+  phase      text        not null,                  -- unread, read, expired; sending, sent, expired
+  severity   text        not null,                  -- info, warning, critical
+  title      text        not null,
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  read_at    timestamptz,
+  is_open    boolean     not null,
+  position   bigint      not null,
+  state      jsonb       not null,
+  updated_at timestamptz not null default now(),
+  primary key (tenant, topic, id)
+);
+
+create index if not exists notifications_created on notifications (tenant, recipient, created_at desc);
+create index if not exists notifications_open on notifications (tenant, topic, id) where is_open;
+
+create table if not exists commands (
+  tenant       text        collate "C" not null,
+  vehicle      text        collate "C" not null,
+  id           text        collate "C" not null,
+  name         text        not null,
+  phase        text        not null,                -- queued, delivered, answered, expired, cancelled
+  created_at   timestamptz not null,
+  created_by   text        not null,
+  expires_at   timestamptz not null,
+  delivered_at timestamptz,
+  closed_at    timestamptz,
+  is_open      boolean     not null,
+  position     bigint      not null,
+  state        jsonb       not null,
+  updated_at   timestamptz not null default now(),
+  primary key (tenant, vehicle, id)
+);
+
+create index if not exists commands_created on commands (tenant, vehicle, created_at desc);
+create index if not exists commands_open on commands (tenant, vehicle, id) where is_open;
+
+-- Who has connected to the subscriber plane: what is sent to a role or a tenant is given to each of them.
+create table if not exists users (
+  tenant     text        collate "C" not null,
+  subject    text        collate "C" not null,
+  role       text        not null,
+  first_seen timestamptz not null,
+  last_seen  timestamptz not null,
+  primary key (tenant, subject)
+);
+
+-- What a vehicle's fixes have told beside trips: fences, speeds, braking, switches. As they tell it in the order of
+-- their time: where late ones change it, what follows from them is replaced.
+create table if not exists vehicle_events (
+  vehicle_id text             collate "C" not null,
+  time       timestamptz      not null,             -- when it happened
+  kind       text             collate "C" not null,
+  subject    text             collate "C" not null, -- the id of a geofence; empty for none
+  latitude   double precision not null,
+  longitude  double precision not null,
+  is_late    boolean          not null,             -- told by a fix that came late
+  data       jsonb            not null,
+  told_at    timestamptz,                           -- of the fix that told it; null for a status without a place
+  primary key (vehicle_id, time, kind, subject)
+);
+
+create index if not exists vehicle_events_told on vehicle_events (vehicle_id, told_at);
+
+-- The state of the fold over a vehicle's fixes (src/fleet/statecodec.ts): the newest with its row, and those
+-- from which the past can be gone over again, at most one an hour and one at the end of each trip.
+alter table vehicles add column if not exists state bytea;
+
+create table if not exists vehicle_states (
+  vehicle_id text        collate "C" not null,
+  time       timestamptz not null,                  -- of the last fix in it
+  state      bytea       not null,
+  primary key (vehicle_id, time)
+);
+
+-- Vehicles with fixes that the fold has not taken yet, because they came late: from when on.
+create table if not exists vehicle_dirty (
+  vehicle_id text        collate "C" primary key,
+  time       timestamptz not null
+);
+
+-- By these retention finds what is over and old (src/store/retention.ts), and reads no table as a whole.
+create index if not exists trips_over on trips (updated_at) where not is_open;
+create index if not exists emergencies_over on emergencies (updated_at) where not is_open;
+create index if not exists notifications_over on notifications (updated_at) where not is_open;
+create index if not exists commands_over on commands (updated_at) where not is_open;
+create index if not exists vehicle_events_time on vehicle_events (time);
+create index if not exists vehicle_states_time on vehicle_states (time);
+create index if not exists sessions_ended on sessions (ended_at) where ended_at is not null;
+
+-- What retention has dropped; the newest thousand.
+create table if not exists maintenance_runs (
+  id         bigint      generated always as identity primary key,
+  source     text        not null,                  -- the table
+  unit       text        not null,                  -- rows or chunks
+  dropped    bigint      not null,
+  started_at timestamptz not null,
+  took_ms    integer     not null
+);
+
 insert into schema_version (version) values (2) on conflict do nothing;

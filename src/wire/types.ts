@@ -72,6 +72,8 @@ export interface TripFrame {
   readonly action: string;
   readonly timeMs: number;
   readonly attributes: PlainMap | null;
+  /** Of those that the token names; `null` where it is clear. */
+  readonly vehicle: string | null;
 }
 export interface EmergencyFrame {
   readonly type: typeof frameTypes.emergency;
@@ -82,12 +84,16 @@ export interface EmergencyFrame {
   readonly latE7: number;
   readonly lonE7: number;
   readonly message: string | null;
+  /** Of those that the token names; `null` where it is clear. */
+  readonly vehicle: string | null;
 }
 export interface StatusFrame {
   readonly type: typeof frameTypes.status;
   readonly seq: number;
   readonly timeMs: number;
   readonly attributes: PlainMap;
+  /** Of those that the token names; `null` where it is clear. */
+  readonly vehicle: string | null;
 }
 export interface CommandAnswerFrame {
   readonly type: typeof frameTypes.commandAnswer;
@@ -139,6 +145,8 @@ export type DeviceReply =
       readonly commandId: string;
       readonly name: string;
       readonly arguments: Plain;
+      /** Of the vehicles of a gateway; `null` where it is the device's own. */
+      readonly vehicle: string | null;
     };
 
 export interface SubscribeFrame {
@@ -239,6 +247,15 @@ export const fixFlags = {
   late: 2,
   /** It came through the backfill lane. */
   backfill: 4,
+  // Why it was filtered (src/fleet/filter.ts): stored, never live, and nothing follows from it.
+  zeroIsland: 8,
+  duplicate: 16,
+  jump: 32,
+  inaccurate: 64,
+  drift: 128,
+  frequent: 256,
+  /** It was older than `filterOutdatedMs` when it arrived. */
+  outdated: 512,
 } as const;
 
 /** One checked fix in wire units; `attributes` is JSON text. Mutable: one is reused for a whole frame. */

@@ -1,0 +1,224 @@
+/**
+ * What a vehicle's fixes say about geofences: entered, exited, dwelled, too fast inside. Pure, on the time of fixes.
+ * Invariant: entered and exited come in turn, of each version of a fence, and between them one dwell at most. In one
+ * fix exits come before enters. An event of a fix has its time; of a dwell, the moment when it was long enough,
+ * after the fix before. A fence that is gone, or has another version, is forgotten without an event.
+ * A border is noisy: a side counts at once where the accuracy circle lies in the fence, or far outside of it; else
+ * when it has held for `fenceDebounceMs` and two fixes. Going in is told early, for it can be wrong once; going out is
+ * told when it is sure, for a vehicle that is parked at a border would come and go for ever.
+ * Bound: `fencesPerVehicleMax` fences of a vehicle; more are left out, and counted.
+ */
+import type { Limits } from '../limits.ts';
+import type { Fix, PlainMap } from '../wire/types.ts';
+import { isValidAt, type Fence } from './fence.ts';
+import type { TenantFences } from './fenceindex.ts';
+import { signedDistanceM } from './fenceshape.ts';
+
+/** A fence that the vehicle is in, or is about to be in; of all others there is no state. JSON holds it. */
+export interface FenceState {
+  readonly fence: string;
+  /** Names its version. */
+  readonly validFromMs: number;
+  /** Of the fix that it was entered with; 0 before. */
+  enteredMs: number;
+  /** Since which fix all have been on the other side; 0 where the last one was not. */
+  otherSinceMs: number;
+  hasDwelled: boolean;
+  isOverspeed: boolean;
+}
+
+export type FenceEventKind =
+  'geofenceEntered' | 'geofenceExited' | 'geofenceDwelled' | 'geofenceOverspeed';
+
+export type EmitFenceEvent = (
+  kind: FenceEventKind,
+  fence: Fence,
+  timeMs: number,
+  data: PlainMap,
+) => void;
+
+export type StepBounds = Pick<
+  Limits,
+  | 'fencesPerVehicleMax'
+  | 'fenceDebounceMs'
+  | 'fenceExitMarginM'
+  | 'fenceExitAccuracies'
+  | 'fenceAccuracyM'
+>;
+
+/** A speed limit is kept again below this share of it. */
+const overspeedEnds = 0.9;
+
+/** Takes the next fix of the vehicle; how many fences were left out because it is in too many. */
+export function stepFences(
+  states: FenceState[],
+  fix: Fix,
+  fences: TenantFences,
+  bounds: StepBounds,
+  emit: EmitFenceEvent,
+): number {
+  if (states.length > 0) {
+    stepEntered(states, fix, fences, bounds, emit);
+    stepEntering(states, fix, fences, bounds, emit);
+  }
+  const near = fences.at(fix.latE7, fix.lonE7);
+  return near.length === 0 ? 0 : stepNear(states, fix, near, bounds, emit);
+}
+
+/** Fences that the vehicle was in: dwells, exits and speeds. */
+function stepEntered(
+  states: FenceState[],
+  fix: Fix,
+  fences: TenantFences,
+  bounds: StepBounds,
+  emit: EmitFenceEvent,
+): void {
+  keep(states, (state) => {
+    if (state.enteredMs === 0) return true;
+    const fence = fences.find(state.fence, state.validFromMs);
+    if (fence === null || !isValidAt(fence, fix.timeMs)) return false;
+    const outsideM = signedDistanceM(fence.shape, fix.latE7, fix.lonE7);
+    if (outsideM > 0 && isOut(outsideM, fix, bounds, state)) {
+      const { enteredMs, otherSinceMs: sinceMs } = state;
+      emit('geofenceExited', fence, fix.timeMs, { name: fence.name, enteredMs, sinceMs });
+      return false;
+    }
+    dwell(state, fence, fix, emit);
+    if (outsideM <= 0) {
+      state.otherSinceMs = 0;
+      judgeSpeed(state, fence, fix, emit);
+    }
+    return true;
+  });
+}
+
+/** Fences that it was about to be in. */
+function stepEntering(
+  states: FenceState[],
+  fix: Fix,
+  fences: TenantFences,
+  bounds: StepBounds,
+  emit: EmitFenceEvent,
+): void {
+  keep(states, (state) => {
+    if (state.enteredMs !== 0) return true;
+    const fence = fences.find(state.fence, state.validFromMs);
+    if (fence === null || !isValidAt(fence, fix.timeMs)) return false;
+    const outsideM = signedDistanceM(fence.shape, fix.latE7, fix.lonE7);
+    if (outsideM > 0) return false;
+    enterWhenSure(state, fence, fix, outsideM, bounds, emit);
+    return true;
+  });
+}
+
+/** Fences whose box it is in. */
+function stepNear(
+  states: FenceState[],
+  fix: Fix,
+  near: readonly Fence[],
+  bounds: StepBounds,
+  emit: EmitFenceEvent,
+): number {
+  const inside: Fence[] = [];
+  for (const fence of near) {
+    if (!isValidAt(fence, fix.timeMs) || isKnown(states, fence)) continue;
+    if (signedDistanceM(fence.shape, fix.latE7, fix.lonE7) <= 0) inside.push(fence);
+  }
+  // The order of the index depends on its past, and what follows from a fix must not.
+  if (inside.length > 1) inside.sort(compare);
+  const taken = inside.slice(0, Math.max(0, bounds.fencesPerVehicleMax - states.length));
+  for (const fence of taken) {
+    const state: FenceState = {
+      fence: fence.id,
+      validFromMs: fence.validFromMs,
+      enteredMs: 0,
+      otherSinceMs: 0,
+      hasDwelled: false,
+      isOverspeed: false,
+    };
+    states.push(state);
+    const outsideM = signedDistanceM(fence.shape, fix.latE7, fix.lonE7);
+    enterWhenSure(state, fence, fix, outsideM, bounds, emit);
+  }
+  return inside.length - taken.length;
+}
+
+function compare(one: Fence, other: Fence): number {
+  if (one.id === other.id) return one.validFromMs - other.validFromMs;
+  return one.id < other.id ? -1 : 1;
+}
+
+function enterWhenSure(
+  state: FenceState,
+  fence: Fence,
+  fix: Fix,
+  outsideM: number,
+  bounds: StepBounds,
+  emit: EmitFenceEvent,
+): void {
+  const isHeld = holds(state, fix, bounds);
+  if (-outsideM < accuracyM(fix, bounds) && !isHeld) return;
+  emit('geofenceEntered', fence, fix.timeMs, { name: fence.name, sinceMs: state.otherSinceMs });
+  state.enteredMs = fix.timeMs;
+  state.otherSinceMs = 0;
+  judgeSpeed(state, fence, fix, emit);
+}
+
+function isOut(outsideM: number, fix: Fix, bounds: StepBounds, state: FenceState): boolean {
+  const isHeld = holds(state, fix, bounds);
+  const sureM = Math.max(
+    bounds.fenceExitMarginM,
+    bounds.fenceExitAccuracies * accuracyM(fix, bounds),
+  );
+  return outsideM >= sureM || isHeld;
+}
+
+/** Of a fix on the other side; true where it has held, for which there must have been one before. */
+function holds(state: FenceState, fix: Fix, { fenceDebounceMs }: StepBounds): boolean {
+  if (state.otherSinceMs === 0) state.otherSinceMs = fix.timeMs;
+  return fix.timeMs - state.otherSinceMs >= fenceDebounceMs;
+}
+
+/** Whether it still was inside when it had been for long enough, no fix says; it is when the next one is. */
+function dwell(state: FenceState, fence: Fence, fix: Fix, emit: EmitFenceEvent): void {
+  if (state.hasDwelled || fence.dwellMs === null) return;
+  const dueMs = state.enteredMs + fence.dwellMs;
+  if (fix.timeMs < dueMs) return;
+  state.hasDwelled = true;
+  emit('geofenceDwelled', fence, dueMs, { name: fence.name, enteredMs: state.enteredMs });
+}
+
+function judgeSpeed(state: FenceState, fence: Fence, fix: Fix, emit: EmitFenceEvent): void {
+  const { speedMaxCms } = fence;
+  if (speedMaxCms === null || fix.speedCms === null) return;
+  if (state.isOverspeed) {
+    state.isOverspeed = fix.speedCms > speedMaxCms * overspeedEnds;
+  } else if (fix.speedCms > speedMaxCms) {
+    state.isOverspeed = true;
+    emit('geofenceOverspeed', fence, fix.timeMs, {
+      name: fence.name,
+      speedCms: fix.speedCms,
+      speedMaxCms,
+    });
+  }
+}
+
+function accuracyM(fix: Fix, bounds: StepBounds): number {
+  return fix.accuracyDm === null ? bounds.fenceAccuracyM : fix.accuracyDm / 10;
+}
+
+function isKnown(states: readonly FenceState[], fence: Fence): boolean {
+  for (const state of states) {
+    if (state.fence === fence.id && state.validFromMs === fence.validFromMs) return true;
+  }
+  return false;
+}
+
+/** Leaves out in place what `isKept` says no to. */
+function keep(states: FenceState[], isKept: (state: FenceState) => boolean): void {
+  let kept = 0;
+  for (const state of states) {
+    if (isKept(state)) states[kept++] = state;
+  }
+  states.length = kept;
+}

@@ -1,0 +1,103 @@
+/**
+ * What the attributes of fixes and status frames say: ignition, battery, power, tampering.
+ * Invariant: an event is a change. What is heard of for the first time changes nothing, but for what is bad at once: a
+ * low battery, tampering. A low battery is told again only after it was charged.
+ * Bound: five fields; attributes are parsed only where they hold one of these names.
+ */
+import type { Limits } from '../limits.ts';
+import type { Plain, PlainMap } from '../wire/types.ts';
+import { eventAt, type Emit, type Moment } from './output.ts';
+import { neverMs } from './track.ts';
+
+export type SignalBounds = Pick<Limits, 'lowBatteryPercent' | 'batteryHysteresisPercent'>;
+
+export type Switch = 'unknown' | 'off' | 'on';
+
+export interface Signals {
+  ignition: Switch;
+  ignitionSinceMs: number;
+  power: Switch;
+  isBatteryLow: boolean;
+  isTampered: boolean;
+}
+
+export function createSignals(): Signals {
+  return {
+    ignition: 'unknown',
+    ignitionSinceMs: neverMs,
+    power: 'unknown',
+    isBatteryLow: false,
+    isTampered: false,
+  };
+}
+
+const namePattern = /"(?:ignition|batteryLevel|power|tamper)"/;
+
+/** The attributes of a fix that mean something here; `null` where there are none. */
+export function signalsIn(attributes: string | null): PlainMap | null {
+  if (attributes === null || !namePattern.test(attributes)) return null;
+  return JSON.parse(attributes) as PlainMap;
+}
+
+export function stepSignals(
+  signals: Signals,
+  attributes: PlainMap,
+  vehicle: string,
+  at: Moment,
+  bounds: SignalBounds,
+  emit: Emit,
+): void {
+  stepIgnition(signals, switchOf(attributes['ignition']), vehicle, at, emit);
+  stepBattery(signals, attributes['batteryLevel'], vehicle, at, bounds, emit);
+  const power = switchOf(attributes['power']);
+  if (power !== 'unknown') {
+    const isCut = power === 'off' && signals.power === 'on';
+    signals.power = power;
+    if (isCut) emit(eventAt(vehicle, at, 'powerCut', '', {}));
+  }
+  const tamper = switchOf(attributes['tamper']);
+  if (tamper !== 'unknown') {
+    const isNew = tamper === 'on' && !signals.isTampered;
+    signals.isTampered = tamper === 'on';
+    if (isNew) emit(eventAt(vehicle, at, 'tamper', '', {}));
+  }
+}
+
+/** Devices say true and false, 1 and 0, or the volts of their supply. */
+function switchOf(value: Plain | undefined): Switch {
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (typeof value === 'number') return value > 0 ? 'on' : 'off';
+  return 'unknown';
+}
+
+function stepIgnition(
+  signals: Signals,
+  ignition: Switch,
+  vehicle: string,
+  at: Moment,
+  emit: Emit,
+): void {
+  if (ignition === 'unknown' || ignition === signals.ignition) return;
+  const isChange = signals.ignition !== 'unknown';
+  signals.ignition = ignition;
+  signals.ignitionSinceMs = at.timeMs;
+  if (!isChange) return;
+  emit(eventAt(vehicle, at, ignition === 'on' ? 'ignitionOn' : 'ignitionOff', '', {}));
+}
+
+function stepBattery(
+  signals: Signals,
+  percent: Plain | undefined,
+  vehicle: string,
+  at: Moment,
+  bounds: SignalBounds,
+  emit: Emit,
+): void {
+  if (typeof percent !== 'number') return;
+  if (signals.isBatteryLow) {
+    signals.isBatteryLow = percent < bounds.lowBatteryPercent + bounds.batteryHysteresisPercent;
+  } else if (percent < bounds.lowBatteryPercent) {
+    signals.isBatteryLow = true;
+    emit(eventAt(vehicle, at, 'batteryLow', '', { percent }));
+  }
+}

@@ -1,0 +1,69 @@
+/** Ignition, battery, power and tampering, by attributes of fixes and of status frames. */
+import { describe, expect, it } from 'vitest';
+import { advance, applyStatus } from '../../src/fleet/derive.ts';
+import type { Output } from '../../src/fleet/output.ts';
+import { createVehicleState } from '../../src/fleet/state.ts';
+import type { PlainMap } from '../../src/wire/types.ts';
+import { contextOf, eventsOf, fixAt, fold, startMs, vehicle } from './journeys.ts';
+
+function told(maps: readonly (PlainMap | null)[]): readonly string[] {
+  const fixes = maps.map((attributes, index) =>
+    fixAt(index, index, 0, { attributes: attributes === null ? null : JSON.stringify(attributes) }),
+  );
+  return eventsOf(fold(fixes).outputs).map(({ kind, timeMs }) => `${kind} ${timeMs - startMs}`);
+}
+
+describe('attributes', () => {
+  it.each<[string, (PlainMap | null)[], string[]]>([
+    [
+      'ignition',
+      [{ ignition: false }, null, { ignition: true }, { ignition: true }, { ignition: 0 }],
+      ['ignitionOn 2000', 'ignitionOff 4000'],
+    ],
+    ['ignition of which nothing was known', [{ ignition: true }], []],
+    [
+      'a battery that becomes low, and again after a charge',
+      [21, 19, 21, 18, 24, 19, 25, 19].map((batteryLevel) => ({ batteryLevel })),
+      ['batteryLow 1000', 'batteryLow 7000'],
+    ],
+    ['a battery that is low at first sight', [{ batteryLevel: 3 }], ['batteryLow 0']],
+    [
+      'power, as a switch and in volts',
+      [{ power: true }, { power: false }, { power: 12.6 }, { power: 0 }, { power: 0 }],
+      ['powerCut 1000', 'powerCut 3000'],
+    ],
+    ['power that was never there', [{ power: false }, { power: 0 }], []],
+    [
+      'tampering',
+      [{ tamper: true }, { tamper: true }, { tamper: false }, { tamper: 1 }],
+      ['tamper 0', 'tamper 3000'],
+    ],
+    ['other things', [{ door: true }, { note: 'the "ignition" is on' }, {}], []],
+    ['nonsense', [{ ignition: 'yes', power: null, tamper: [], batteryLevel: 'low' }], []],
+  ])('%s', (_name, maps, expected) => {
+    expect(told(maps)).toEqual(expected);
+  });
+
+  it('of a status frame are of its time, at the last known place', () => {
+    const state = createVehicleState(vehicle);
+    const outputs: Output[] = [];
+    const emit = (output: Output): void => void outputs.push(output);
+    const fix = fixAt(0, 100);
+    advance(state, fix, contextOf(), emit);
+    applyStatus(state, startMs + 500, { power: true }, contextOf(), emit);
+    applyStatus(state, startMs + 900, { power: false }, contextOf(), emit);
+    expect(eventsOf(outputs)).toEqual([
+      {
+        vehicle,
+        timeMs: startMs + 900,
+        kind: 'powerCut',
+        subject: '',
+        latE7: fix.latE7,
+        lonE7: fix.lonE7,
+        isLate: false,
+        data: {},
+      },
+    ]);
+    expect(state.timeMs).toBe(startMs);
+  });
+});
