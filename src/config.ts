@@ -8,7 +8,9 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { FleetwireError } from './errors.ts';
+import { roles, type Role } from './identity.ts';
 import { checkLimits, limits, type Limits } from './limits.ts';
+import { retentionSchema, retentionSettings } from './retention.ts';
 
 interface Setting {
   readonly env: string;
@@ -147,15 +149,21 @@ export const settings = {
     fallback: '1',
     help: 'days of one TimescaleDB chunk; used when the table is made',
   },
-  retentionDays: {
-    env: 'FLEETWIRE_RETENTION_DAYS',
-    fallback: '0',
-    help: 'days that positions are kept; 0 keeps them for ever',
-  },
+  ...retentionSettings,
   compressAfterDays: {
     env: 'FLEETWIRE_COMPRESS_AFTER_DAYS',
     fallback: '30',
     help: 'days after which chunks are compressed, where the edition can; 0 never. Longer than devices stay offline',
+  },
+  escalation: {
+    env: 'FLEETWIRE_ESCALATION',
+    fallback: 'dispatcher:0,admin:120',
+    help: 'roles called about an emergency until a person has seen it, each :seconds after it was raised; or off',
+  },
+  emergencyRepeatMs: {
+    env: 'FLEETWIRE_EMERGENCY_REPEAT_MS',
+    fallback: String(limits.emergencyRepeatMs),
+    help: 'ms after which the roles on call are told of an emergency again',
   },
   logLevel: {
     env: 'FLEETWIRE_LOG_LEVEL',
@@ -188,6 +196,26 @@ const addressList = list.refine(
 /** True for what a browser sends as `Origin`, so that a trailing slash cannot shut every page out. */
 function isOrigin(origin: string): boolean {
   return origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin);
+}
+
+/** `role:seconds` by commas, in any order, each role once; or `off`. */
+function readChain(text: string, context: z.core.$RefinementCtx): Link[] {
+  if (text === 'off') return [];
+  const items = text.split(',').map((item) => /^\s*([a-z]+):(\d{1,6})\s*$/.exec(item));
+  const chain = items.flatMap((item): Link[] => {
+    const role = roles.find((name) => name === item?.[1] && name !== 'device');
+    return role === undefined ? [] : [{ role, afterMs: Number(item?.[2]) * 1_000 }];
+  });
+  const count = new Set(chain.map(({ role }) => role)).size;
+  if (count !== items.length) {
+    context.addIssue('must be like dispatcher:0,admin:120, each role of people once, or off');
+  }
+  return chain.toSorted((one, other) => one.afterMs - other.afterMs);
+}
+
+interface Link {
+  readonly role: Role;
+  readonly afterMs: number;
 }
 
 const connections = z.coerce.number().int().min(1).max(1_000_000);
@@ -233,8 +261,10 @@ const schema = z.object({
   tickMs: z.coerce.number().int().min(1).max(10_000),
   shutdownDeadlineMs: milliseconds,
   chunkDays: day.refine((days) => days > 0, 'must be more than 0'),
-  retentionDays: day,
+  ...retentionSchema,
   compressAfterDays: day,
+  escalation: z.string().transform(readChain),
+  emergencyRepeatMs: milliseconds,
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']),
 });
 
@@ -245,9 +275,6 @@ export type Config = Omit<z.infer<typeof schema>, 'addressConnectionsMax'> & {
   readonly journalDir: string;
   readonly databaseDir: string;
 };
-
-const dayMs = 86_400_000;
-export const daysToMs = (days: number): number => Math.round(days * dayMs);
 
 /**
  * Reads the settings from `environment`. Throws `FleetwireError('CONFIG_INVALID')` whose sentence names

@@ -63,6 +63,13 @@ export function speaksFor(identity: Identity, vehicleId: string): boolean {
   return vehicleId === identity.subject || matchesVehicle(identity.vehicles, vehicleId);
 }
 
+/** The vehicle that a connection with this identity is about where it names none; null where that is not clear. */
+export function homeOf({ role, subject, vehicles }: Identity): string | null {
+  if (role === 'device' || vehicles === null) return isVehicleId(subject) ? subject : null;
+  const [only] = vehicles;
+  return vehicles.length === 1 && only !== undefined && isVehicleId(only) ? only : null;
+}
+
 /** The key under which a vehicle is stored: its id for the default tenant, `<tenant>/<id>` for others. */
 export function vehicleKey(tenant: string, vehicleId: string): string {
   return tenant === defaultTenant ? vehicleId : `${tenant}/${vehicleId}`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig, settings } from '../src/config.ts';
 import { checkLimits, limits } from '../src/limits.ts';
+import { agesOf } from '../src/retention.ts';
 
 describe('readConfig', () => {
   it('has a default for every setting', () => {
@@ -39,7 +40,41 @@ describe('readConfig', () => {
     expect(origins).toEqual(['https://a.example', 'https://b.example']);
   });
 
+  it('reads the chain of roles on call, in the order of their times', () => {
+    const dispatcher = { role: 'dispatcher', afterMs: 0 };
+    const admin = { role: 'admin', afterMs: 120_000 };
+    expect(readConfig({}).escalation).toEqual([dispatcher, admin]);
+    const { escalation } = readConfig({ FLEETWIRE_ESCALATION: 'admin:120, dispatcher:0' });
+    expect(escalation).toEqual([dispatcher, admin]);
+    expect(readConfig({ FLEETWIRE_ESCALATION: 'off' }).escalation).toEqual([]);
+  });
+
+  it('reads how long each is kept', () => {
+    const dayMs = 86_400_000;
+    const ever = { positionsMs: 0, aggregatesMs: 0, eventsMs: 0 };
+    expect(agesOf(readConfig({}))).toEqual({ ...ever, sessionsMs: 90 * dayMs });
+    const changed = readConfig({
+      FLEETWIRE_RETENTION_DAYS: '0.5',
+      FLEETWIRE_AGGREGATE_RETENTION_DAYS: '2',
+      FLEETWIRE_EVENT_RETENTION_DAYS: '3',
+      FLEETWIRE_SESSION_RETENTION_DAYS: '0',
+    });
+    expect(agesOf(changed)).toEqual({
+      positionsMs: 0.5 * dayMs,
+      aggregatesMs: 2 * dayMs,
+      eventsMs: 3 * dayMs,
+      sessionsMs: 0,
+    });
+  });
+
   it.each([
+    ['FLEETWIRE_ESCALATION', 'dispatcher'],
+    ['FLEETWIRE_ESCALATION', 'king:0'],
+    ['FLEETWIRE_ESCALATION', 'device:0'],
+    ['FLEETWIRE_ESCALATION', 'admin:0,admin:5'],
+    ['FLEETWIRE_ESCALATION', 'admin:-1'],
+    ['FLEETWIRE_ESCALATION', 'admin:0,'],
+    ['FLEETWIRE_EMERGENCY_REPEAT_MS', '0'],
     ['FLEETWIRE_ADDRESS_CONNECTIONS_MAX', '0'],
     ['FLEETWIRE_ADDRESS_CONNECTIONS_MAX', 'many'],
     ['FLEETWIRE_TRUSTED_PROXIES', '10.0.0.0/8'],
@@ -56,6 +91,8 @@ describe('readConfig', () => {
     ['DATABASE_URL', 'mysql://db'],
     ['FLEETWIRE_TICK_MS', '0'],
     ['FLEETWIRE_CHUNK_DAYS', '0'],
+    ['FLEETWIRE_EVENT_RETENTION_DAYS', '0.5'],
+    ['FLEETWIRE_SESSION_RETENTION_DAYS', '-1'],
     ['FLEETWIRE_LOG_LEVEL', 'loud'],
   ])('names %s when it is %s', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(name);
@@ -83,6 +120,7 @@ describe('checkLimits', () => {
     { retryDelayMaxMs: 1 },
     { publishBytesMax: 16_384 },
     { tickMs: 0 },
+    { retentionPageRowsMax: limits.retentionRoundRowsMax + 1 },
   ])('refuses %o', (change) => {
     expect(() => checkLimits({ ...limits, ...change })).toThrow('limits: ');
   });

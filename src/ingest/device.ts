@@ -6,6 +6,7 @@
  * slow-downs are told at most once in `slowDownRetryAfterMs`.
  */
 import { refusals, type CloseName, type RefusalName } from '../errors.ts';
+import type { Courier, Line } from '../fleet/courier.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { Link, Presence } from '../live/presence.ts';
@@ -36,6 +37,10 @@ export interface Device {
   vehicle(id: string): Vehicle;
   /** It has sent fixes of a vehicle that is tracked. */
   spoke(vehicle: Vehicle): void;
+  /** It gets the commands of the vehicle from now on. */
+  speaksFor(vehicleId: string): void;
+  /** The vehicles that it speaks for, by what it has sent and by its token. */
+  readonly spokenFor: Iterable<string>;
   ack(seq: number, level: AckLevel): void;
   refuse(seq: number, reason: RefusalName, indexes: readonly number[] | null): void;
   refuseFixes(seq: number, indexesByReason: ReadonlyMap<RefusalName, readonly number[]>): void;
@@ -50,13 +55,14 @@ export interface DeviceOptions {
   readonly connection: Connection;
   readonly vehicles: Vehicles;
   readonly presence: Pick<Presence, 'connected' | 'disconnected'>;
+  readonly courier: Pick<Courier, 'connected' | 'disconnected'>;
   readonly metrics: Metrics;
   readonly bounds: Limits;
   readonly ackFirst: 'journaled' | 'stored';
 }
 
 export function createDevice(options: DeviceOptions): Device {
-  const { connection, vehicles, presence, metrics, bounds } = options;
+  const { connection, vehicles, presence, courier, metrics, bounds } = options;
   const session = createSession({
     framesInFlightMax: bounds.framesInFlightMax,
     ackFirst: options.ackFirst,
@@ -65,6 +71,7 @@ export function createDevice(options: DeviceOptions): Device {
   let lastVehicle: Vehicle | null = null;
   let lastSpoken: Vehicle | null = null;
   const spoken = new Set<Vehicle>();
+  const commanded = new Set<string>();
   let slowDownNotBeforeMs = -Infinity;
   let isClosed = false;
 
@@ -82,6 +89,21 @@ export function createDevice(options: DeviceOptions): Device {
       connection.send(encodeDeviceReply({ type: frameTypes.settings, settings, vehicle }));
     },
   };
+
+  const line: Line = {
+    isDevice: connection.identity.role === 'device',
+    tell(id, told) {
+      if (isClosed) return;
+      const vehicle = id === connection.identity.subject ? null : id;
+      connection.send(encodeDeviceReply({ type: frameTypes.command, ...told, vehicle }));
+    },
+  };
+
+  function speaksFor(vehicleId: string): void {
+    if (commanded.has(vehicleId)) return;
+    commanded.add(vehicleId);
+    courier.connected(connection.identity.tenant, vehicleId, line);
+  }
 
   return {
     get identity() {
@@ -107,6 +129,11 @@ export function createDevice(options: DeviceOptions): Device {
       if (spoken.has(vehicle)) return;
       spoken.add(vehicle);
       presence.connected(vehicle, link);
+      speaksFor(vehicle.id);
+    },
+    speaksFor,
+    get spokenFor() {
+      return commanded;
     },
     ack(seq, level) {
       if (!isClosed) connection.send(encodeDeviceReply({ type: frameTypes.ack, seq, level }));
@@ -134,6 +161,10 @@ export function createDevice(options: DeviceOptions): Device {
       isClosed = true;
       for (const vehicle of spoken) presence.disconnected(vehicle, link, reason);
       spoken.clear();
+      for (const vehicleId of commanded) {
+        courier.disconnected(connection.identity.tenant, vehicleId, line);
+      }
+      commanded.clear();
     },
   };
 }

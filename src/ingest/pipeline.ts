@@ -10,8 +10,10 @@
  * Bound: what is in flight per device (`framesInFlightMax`) and in the journal (`isFull`).
  */
 import type { Clock } from '../clock.ts';
-import { refusals, type RefusalName } from '../errors.ts';
-import { isVehicleId, speaksFor } from '../identity.ts';
+import { isTemporary, refusals, type RefusalName } from '../errors.ts';
+import type { Courier } from '../fleet/courier.ts';
+import type { Hearing } from '../fleet/hearing.ts';
+import { homeOf, isVehicleId, speaksFor } from '../identity.ts';
 import type { Journal, JournalRecord } from '../journal/journal.ts';
 import { rowBytesMax, type Limits } from '../limits.ts';
 import { eventRecordKind } from '../live/event.ts';
@@ -21,7 +23,7 @@ import type { Metrics } from '../metrics.ts';
 import { appendRow, createRows, decodeRow, type Rows } from '../store/row.ts';
 import { decodeDeviceFrame, decodeFix, type Refused } from '../wire/decode.ts';
 import { ackLevels, fixFlags, frameTypes, type Fix } from '../wire/types.ts';
-import type { PositionsFrame } from '../wire/types.ts';
+import type { DeviceFrame, PositionsFrame, RefreshFrame } from '../wire/types.ts';
 import { type Connection, createDevice, type Device } from './device.ts';
 import { chooseLane, type Lane } from './lanes.ts';
 import { validateFix } from './validate.ts';
@@ -33,6 +35,10 @@ export interface PipelineOptions {
   readonly journal: Journal;
   readonly vehicles: Vehicles;
   readonly presence: Pick<Presence, 'connected' | 'disconnected' | 'heard'>;
+  /** Who speaks for which vehicle. */
+  readonly courier: Pick<Courier, 'connected' | 'disconnected'>;
+  /** Takes frames of everything but positions. */
+  readonly hearing: Hearing;
   /** Called for each live fix, after the vehicle has moved. */
   readonly onLive: (vehicle: Vehicle) => void;
   readonly ackFirst: 'journaled' | 'stored';
@@ -79,12 +85,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let awaitingStore: Device[] = [];
 
   function open(connection: Connection): Device {
-    const { presence, ackFirst } = options;
-    const device = createDevice({ connection, vehicles, presence, metrics, bounds, ackFirst });
+    const { presence, courier, ackFirst } = options;
+    const device = createDevice({
+      connection,
+      vehicles,
+      presence,
+      courier,
+      metrics,
+      bounds,
+      ackFirst,
+    });
     const { role, tenant, subject } = connection.identity;
     // One that has a position is connected from now on; another from its first fix on.
     const own = role === 'device' ? vehicles.find(tenant, subject) : null;
     if (own !== null) device.spoke(own);
+    const home = homeOf(connection.identity);
+    if (home !== null) device.speaksFor(home);
     return device;
   }
 
@@ -99,8 +115,29 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       device.connection.refresh(frame.token);
     } else if (takeSeq(device, frame.seq)) {
       if (frame.type === frameTypes.positions) takePositions(device, frame);
-      else consume(device, frame.seq, 'notTaken');
+      else hear(device, frame);
     }
+  }
+
+  // The ack waits for what the frame causes; what is refused for now is sent again after a reconnect.
+  function hear(device: Device, frame: Exclude<DeviceFrame, PositionsFrame | RefreshFrame>): void {
+    const { seq } = frame;
+    const settle = device.session.defer(seq);
+    awaitJournal(device);
+    options.hearing.hear(device, frame, (refused) => {
+      if (device.isClosed) return;
+      if (refused === 'journalFull') return shed(device);
+      if (refused !== null && isTemporary(refused)) {
+        metrics.refused[refused] += 1;
+        return device.close('insufficientState', refusals[refused].message);
+      }
+      if (refused !== null) device.refuse(seq, refused, null);
+      // What has happened is durable, and part of it.
+      settle(refused === null ? journal.durable : journal.end);
+      advance(device, journal.durable);
+      // Nothing may be left to store, and then no batch comes to carry the ack.
+      if (journal.durable <= storedPosition) onStored(storedPosition);
+    });
   }
 
   // A frame whose seq can be read is refused by itself; without one the device's encoder is broken.
@@ -217,27 +254,33 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function markSeq(device: Device, seq: number): void {
     device.session.mark(seq, journal.end);
-    if (!device.isAwaitingJournal) {
-      device.isAwaitingJournal = true;
-      awaitingJournal.push(device);
-    }
+    awaitJournal(device);
     // Nothing new was appended and all before is durable: no group will come to carry this ack.
     if (journal.end === journal.durable) onDurable(journal.durable);
+  }
+
+  function awaitJournal(device: Device): void {
+    if (device.isAwaitingJournal) return;
+    device.isAwaitingJournal = true;
+    awaitingJournal.push(device);
+  }
+
+  /** Acks what the journal holds of one device. */
+  function advance(device: Device, position: number): void {
+    const reached = device.session.journaledUpTo(position);
+    if (reached === null) return;
+    counters.framesJournaled += reached.frames;
+    if (options.ackFirst === 'journaled') device.ack(reached.seq, ackLevels.journaled);
+    if (device.isAwaitingStore) return;
+    device.isAwaitingStore = true;
+    awaitingStore.push(device);
   }
 
   function onDurable(position: number): void {
     const devices = awaitingJournal;
     awaitingJournal = [];
     for (const device of devices) {
-      const reached = device.session.journaledUpTo(position);
-      if (reached !== null) {
-        counters.framesJournaled += reached.frames;
-        if (options.ackFirst === 'journaled') device.ack(reached.seq, ackLevels.journaled);
-        if (!device.isAwaitingStore) {
-          device.isAwaitingStore = true;
-          awaitingStore.push(device);
-        }
-      }
+      advance(device, position);
       device.isAwaitingJournal = device.session.awaitsJournal && !device.isClosed;
       if (device.isAwaitingJournal) awaitingJournal.push(device);
     }

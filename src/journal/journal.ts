@@ -60,6 +60,8 @@ export interface Journal {
   readonly isNearlyFull: boolean;
   /** A record of `recordBytesMax` would pass `journalBytesMax` or `journalPendingBytesMax`, or it has failed. */
   readonly isFull: boolean;
+  /** True while a record of this payload passes neither bound, also where `isFull` for what may be larger. */
+  hasRoomFor(payloadBytes: number): boolean;
   /**
    * Durable records from `position` on, one at least if there is one, up to about `bytesMax` with their
    * headers. `position` is the start or end of a record, or `committed`; where a gap follows, the record
@@ -163,6 +165,7 @@ function assemble(options: JournalOptions, parts: Parts): Journal {
     get isFull() {
       return isFull(parts, bounds);
     },
+    hasRoomFor: (payloadBytes) => !isFullFor(parts, bounds, payloadBytes),
     read: (position, bytesMax) => read(parts, position, bytesMax),
     commit(position) {
       if (position > writer.durable) throw new Error('journal: commit beyond what is durable');
@@ -182,9 +185,12 @@ function bytesUncommitted({ segments, writer, retention }: Parts): number {
 }
 
 function isFull(parts: Parts, bounds: JournalOptions['bounds']): boolean {
+  return isFullFor(parts, bounds, bounds.recordBytesMax);
+}
+
+function isFullFor(parts: Parts, bounds: JournalOptions['bounds'], payloadBytes: number): boolean {
   return (
-    parts.failure.error !== null ||
-    isAbove(parts, bounds, 1, recordHeaderBytes + bounds.recordBytesMax)
+    parts.failure.error !== null || isAbove(parts, bounds, 1, recordHeaderBytes + payloadBytes)
   );
 }
 

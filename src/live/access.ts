@@ -13,8 +13,29 @@ import type { EventTopic, Topic } from './topics.ts';
  */
 type Reach = 'all' | 'named' | 'own' | 'owner' | 'none';
 
+/** Calls about trips, emergencies, notifications and commands. */
+export const fleetMethods = [
+  'trip.start',
+  'trip.update',
+  'trip.pause',
+  'trip.resume',
+  'trip.end',
+  'trip.cancel',
+  'emergency.raise',
+  'emergency.acknowledge',
+  'emergency.resolve',
+  'emergency.falseAlarm',
+  'emergency.note',
+  'notification.send',
+  'notification.read',
+  'notification.readAll',
+  'command.send',
+  'command.cancel',
+] as const;
+export type FleetMethod = (typeof fleetMethods)[number];
+
 /** Calls of the subscriber plane. */
-export const methods = ['presence', 'publish', 'revoke'] as const;
+export const methods = ['presence', 'publish', 'revoke', ...fleetMethods] as const;
 export type Method = (typeof methods)[number];
 
 interface Grant {
@@ -34,6 +55,13 @@ const nothing = {
   system: 'none',
 } as const;
 
+const reading: readonly Method[] = ['presence', 'notification.read', 'notification.readAll'];
+const driving: readonly Method[] = [
+  ...fleetMethods.filter((method) => method.startsWith('trip.')),
+  'emergency.raise',
+  'emergency.note',
+];
+
 const everyVehicle = { vehicle: 'all', fleet: 'all', area: 'all', trip: 'all' } as const;
 const watching = { ...everyVehicle, notification: 'own', emergency: 'all' } as const;
 
@@ -43,19 +71,19 @@ const table: Readonly<Record<Role, Grant>> = {
     ingest: true,
     subscribe: { ...nothing, vehicle: 'named', trip: 'named', notification: 'own' },
     publish: nothing,
-    call: ['presence'],
+    call: [...reading, ...driving],
   },
   viewer: {
     ingest: false,
     subscribe: { ...nothing, ...watching },
     publish: nothing,
-    call: ['presence'],
+    call: reading,
   },
   dispatcher: {
     ingest: false,
     subscribe: { ...nothing, ...watching },
     publish: nothing,
-    call: ['presence'],
+    call: ['presence', ...fleetMethods],
   },
   admin: {
     ingest: false,
@@ -67,7 +95,7 @@ const table: Readonly<Record<Role, Grant>> = {
     ingest: true,
     subscribe: { ...nothing, ...watching },
     publish: { trip: 'all', notification: 'all', emergency: 'all' },
-    call: ['presence', 'publish'],
+    call: ['presence', 'publish', ...fleetMethods],
   },
 };
 
@@ -117,6 +145,29 @@ export function mayCall(identity: Identity, method: Method): boolean {
   return table[identity.role].call.includes(method);
 }
 
+/** The ids and prefixes of the vehicles that the identity sees in topics of the kind; null where these are all. */
+export function visibleVehicles(identity: Identity, kind: Topic['kind']): readonly string[] | null {
+  const reach = table[identity.role].subscribe[kind];
+  if (reach === 'none') return [];
+  if (identity.vehicles !== null) return identity.vehicles;
+  return reach === 'all' ? null : [identity.subject];
+}
+
+/** True where the identity may read the geofences of its tenant: they say where vehicles are to be. */
+export function mayReadGeofences(identity: Identity): boolean {
+  return seesAll(identity, 'fleet');
+}
+
+/** True where the identity may change them, which changes what everybody is told. */
+export function mayKeepGeofences(identity: Identity): boolean {
+  return mayReadGeofences(identity) && mayCall(identity, 'command.send');
+}
+
+/** True where the identity may read who was connected to its tenant. */
+export function mayReadSessions({ role, vehicles }: Identity): boolean {
+  return role === 'admin' && vehicles === null;
+}
+
 /** True where the identity may publish an event; `vehicleId` is the one that it is about, if any. */
 export function mayPublish(
   identity: Identity,
@@ -126,4 +177,13 @@ export function mayPublish(
   if (table[identity.role].publish[topic.kind] !== 'all') return false;
   if (identity.vehicles === null) return true;
   return vehicleId !== null && matchesVehicle(identity.vehicles, vehicleId);
+}
+
+/**
+ * True where the identity may do what its calls are for with this vehicle; with `null` where it is about none, or
+ * about people.
+ */
+export function mayManage(identity: Identity, vehicleId: string | null): boolean {
+  if (vehicleId !== null) return mayFollow(identity, 'trip', vehicleId);
+  return identity.vehicles === null && seesAll(identity, 'trip');
 }

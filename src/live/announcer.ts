@@ -2,7 +2,8 @@
  * The way of an event to its topic: an offset, the journal, and, once that holds it, everyone who listens.
  * Invariant: an event is shown, published and answered in the turn in which the journal says that it holds
  * it, in the order of the journal, and never before: a crash cannot take back what somebody has seen.
- * Bound: `eventsInFlightMax` events that are not answered yet; the journal says itself when it is full.
+ * Bound: `eventsInFlightMax` events that are not answered yet; the journal says itself when it is full. What is urgent
+ * is taken beyond both, into the room that a full journal keeps for one more record of positions.
  */
 import type { RefusalName } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -30,7 +31,7 @@ export type Done = (outcome: Announced) => void;
 
 export interface AnnouncerOptions {
   readonly channels: Pick<Channels, 'open' | 'append' | 'show'>;
-  readonly journal: Pick<Journal, 'append' | 'isFull'>;
+  readonly journal: Pick<Journal, 'append' | 'isFull' | 'hasRoomFor'>;
   /** Sends to everyone who has joined the native topic. */
   readonly publish: (inner: string, frame: Encoded) => void;
   readonly metrics: Metrics;
@@ -42,7 +43,13 @@ export interface Announcer {
    * Calls `done` once, at once or later. A refusal is counted by whoever passes it on. After `stop` it may be
    * that nothing is called any more.
    */
-  announce(tenant: string, topicText: string, event: NewEvent, done: Done): void;
+  announce(
+    tenant: string,
+    topicText: string,
+    event: NewEvent,
+    done: Done,
+    isUrgent?: boolean,
+  ): void;
   /** The journal is durable up to `position`. */
   onDurable(position: number): void;
   /** Takes nothing more: the journal is about to be closed. */
@@ -68,12 +75,20 @@ export function createAnnouncer(options: AnnouncerOptions): Announcer {
   let inFlight = 0;
   let isStopped = false;
 
-  function announce(tenant: string, topicText: string, input: NewEvent, done: Done): void {
+  function announce(
+    tenant: string,
+    topicText: string,
+    input: NewEvent,
+    done: Done,
+    isUrgent = false,
+  ): void {
     // Events are kept by topic, whatever the codec of who reads them.
     const topic = innerTopic(tenant, topicText, 'messagepack');
-    const refused = refusal();
+    const refused = refusal(isUrgent);
     if (refused !== null) return done({ refused });
-    if (inFlight >= bounds.eventsInFlightMax) return done({ refused: 'tooManyEvents' });
+    if (inFlight >= bounds.eventsInFlightMax && !isUrgent) {
+      return done({ refused: 'tooManyEvents' });
+    }
     if (!isStorable(topic, input, bounds)) return done({ refused: 'badEvent' });
     inFlight += 1;
     const answer: Done = (outcome) => {
@@ -82,7 +97,7 @@ export function createAnnouncer(options: AnnouncerOptions): Announcer {
     };
     channels.open(topic, (channel) => {
       // It may have taken its time.
-      const refused = channel === null ? 'topicUnavailable' : refusal();
+      const refused = channel === null ? 'topicUnavailable' : refusal(isUrgent);
       if (channel === null || refused !== null) {
         return answer({ refused: refused ?? 'topicUnavailable' });
       }
@@ -90,9 +105,10 @@ export function createAnnouncer(options: AnnouncerOptions): Announcer {
     });
   }
 
-  function refusal(): RefusalName | null {
+  function refusal(isUrgent: boolean): RefusalName | null {
     if (isStopped) return 'draining';
-    return journal.isFull ? 'journalFull' : null;
+    if (!journal.isFull) return null;
+    return isUrgent && journal.hasRoomFor(bounds.eventBytesMax) ? null : 'journalFull';
   }
 
   function place(
@@ -107,6 +123,7 @@ export function createAnnouncer(options: AnnouncerOptions): Announcer {
     const { event, isRepeat } = appended;
     const { offset } = event;
     if (!isRepeat) {
+      if (journal.isFull) metrics.counters.eventsUrgent += 1;
       const position = journal.append(eventRecordKind, 0, encodeEvent(event));
       const waiters = [{ isRepeat, done }];
       pending.set(event, { event, tenant, topicText, position, waiters });

@@ -8,7 +8,14 @@ import type { RefusalName } from '../errors.ts';
 import { isVehicleId, type Identity } from '../identity.ts';
 import type { Plain, PlainMap } from '../wire/types.ts';
 import { isPlainMap } from '../wire/attributes.ts';
-import { mayCall, mayFollow, mayPublish, methods, type Method } from './access.ts';
+import {
+  mayCall,
+  mayFollow,
+  mayPublish,
+  methods,
+  type FleetMethod,
+  type Method,
+} from './access.ts';
 import type { Plane } from './subscription.ts';
 import { isEventTopic, parseTopic, topicText, type EventTopic } from './topics.ts';
 
@@ -27,7 +34,11 @@ export interface CallsOptions {
   readonly plane: Pick<Plane, 'vehicles' | 'states' | 'announcer' | 'clock' | 'bounds'>;
   readonly eventEpoch: string;
   readonly revoke: Revoke;
+  /** What is done with trips, emergencies, notifications and commands. */
+  readonly fleet: FleetCalls;
 }
+
+export type FleetCalls = Readonly<Record<FleetMethod, CallHandler>>;
 
 /** How a call ends: exactly one of these is called, once. */
 export interface Outcome {
@@ -37,13 +48,19 @@ export interface Outcome {
 
 export type Call = (identity: Identity, method: string, params: Plain, outcome: Outcome) => void;
 
-type Handler = (identity: Identity, params: PlainMap, outcome: Outcome) => void;
+/** Of one method, for whoever may call it. */
+export type CallHandler = (identity: Identity, params: PlainMap, outcome: Outcome) => void;
 
 const textLengthMax = 128;
 
 export function createCalls(options: CallsOptions): Call {
   const { plane } = options;
-  const handlers: Readonly<Record<Method, Handler>> = { presence, publish, revoke };
+  const handlers: Readonly<Record<Method, CallHandler>> = {
+    presence,
+    publish,
+    revoke,
+    ...options.fleet,
+  };
 
   function presence(identity: Identity, { vehicle: id }: PlainMap, outcome: Outcome): void {
     if (typeof id !== 'string' || !isVehicleId(id)) return outcome.refuse('badParams');

@@ -33,6 +33,8 @@ export interface States {
   /** The presence of the vehicle has changed. */
   tellPresence(vehicle: Vehicle): void;
   presenceOf(vehicle: Vehicle): PlainMap;
+  /** Something has happened to the vehicle; whoever listens to it is told. */
+  tellVehicle(vehicle: Vehicle, event: string, data: PlainMap): void;
   /** The last one that was made while somebody listened, or null. */
   summaryOf(tenant: string): PlainMap | null;
   /** Whoever listens to the figures, of all tenants together. */
@@ -103,6 +105,10 @@ export function createStates(options: StatesOptions): States {
       tell(vehicle.tenant, vehicleTopicText(vehicle.id), 'presence', presenceOf(vehicle));
     },
     presenceOf,
+    tellVehicle(vehicle, event, data) {
+      if (watchersOf(vehicle) === 0) return;
+      tell(vehicle.tenant, vehicleTopicText(vehicle.id), event, data);
+    },
     summaryOf: (tenant) => summaries.get(tenant) ?? null,
     figuresListeners,
     figures: options.figures,

@@ -103,7 +103,8 @@ export function stateTopic(tenant: string, text: string, codec: Codec): string {
 
 const degreesPattern = /^-?\d{1,3}(\.\d{1,7})?$/;
 
-function parseBounds(text: string): Bounds | null {
+/** `<west>,<south>,<east>,<north>` in degrees; null where that is no area. */
+export function parseBounds(text: string): Bounds | null {
   const parts = text.split(',');
   if (parts.length !== 4 || !parts.every((part) => degreesPattern.test(part))) return null;
   const scaled = parts.map((part) => Math.round(Number(part) * 1e7));

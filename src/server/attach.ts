@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { refusals } from '../errors.ts';
 import { vehicleKey } from '../identity.ts';
-import { createCalls } from '../live/calls.ts';
+import type { Call } from '../live/calls.ts';
 import { createSubscriber } from '../live/subscriber.ts';
 import type { Metrics } from '../metrics.ts';
 import { encodeDeviceReply, encodeSubscriberReply } from '../wire/encode.ts';
@@ -18,25 +18,20 @@ import {
   type SubscriberSession,
 } from '../wire/types.ts';
 import type { Handler, Peer } from './peer.ts';
-import type { Revocations } from './revocations.ts';
 import type { Stages } from './stages.ts';
-import type { Storage } from './storage.ts';
 
 export interface AttachOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly stages: Pick<Stages, 'pipeline' | 'plane'>;
-  readonly storage: Pick<Storage, 'epoch'>;
-  /** The call `revoke`, of whoever may call it. */
-  readonly revoke: Revocations['call'];
+  readonly stages: Pick<Stages, 'pipeline' | 'plane' | 'desk'>;
+  readonly call: Call;
 }
 
 export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
-  const { clock, metrics, stages } = options;
-  const { pipeline, plane } = stages;
+  const { clock, metrics, stages, call } = options;
+  const { pipeline, plane, desk } = stages;
   const { bounds, ack } = options.config;
-  const call = createCalls({ plane, eventEpoch: options.storage.epoch, revoke: options.revoke });
   /** The connection of each device, by tenant and subject. */
   const current = new Map<string, Peer>();
 
@@ -91,6 +86,7 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
       serverTimeMs: clock.nowMs(),
     };
     peer.send(encodeSubscriberReply({ type: frameTypes.subscriberHello, session }, peer.codec));
+    desk.notifications.connected(peer.identity);
     return createSubscriber({
       socket: peer,
       codec: peer.codec,

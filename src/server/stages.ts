@@ -5,6 +5,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../errors.ts';
+import { createDesk, type Desk } from '../fleet/desk.ts';
+import { createHearing } from '../fleet/hearing.ts';
 import { createDrain, type Drain } from '../ingest/drain.ts';
 import { createPipeline, type Pipeline } from '../ingest/pipeline.ts';
 import { createAnnouncer } from '../live/announcer.ts';
@@ -28,6 +30,7 @@ export interface Stages {
   readonly writer: Writer;
   readonly writeBehind: WriteBehind;
   readonly plane: Plane;
+  readonly desk: Desk;
   /** The gateway comes last, but what is published goes through it. */
   gateway: Gateway | null;
   /** Everything before `position` is durable. */
@@ -41,10 +44,19 @@ export function createStages(context: Context, storage: Storage): Stages {
   const { journal, database, vehicles } = storage;
   const plane = createPlane(context, storage, () => stages);
   const { presence, publisher, states } = plane;
+  const desk = createFleetDesk(context, storage, plane);
   const pipeline = createPipeline({
     journal,
     vehicles,
     presence,
+    courier: desk.courier,
+    hearing: createHearing({
+      desk,
+      // Taken and acked; what follows from it comes with the fold over fixes, which is not wired in yet.
+      onStatus: () => undefined,
+      clock,
+      bounds,
+    }),
     onLive: publisher.add,
     ackFirst: config.ack,
     clock,
@@ -79,6 +91,7 @@ export function createStages(context: Context, storage: Storage): Stages {
     writer,
     writeBehind,
     plane,
+    desk,
     gateway: null,
     onDurable(position) {
       plane.announcer.onDurable(position);
@@ -89,12 +102,31 @@ export function createStages(context: Context, storage: Storage): Stages {
       publisher.stop();
       presence.stop();
       states.stop();
+      desk.stop();
       plane.announcer.stop();
       writeBehind.stop();
       drain.stop();
     },
   };
   return stages;
+}
+
+function createFleetDesk(
+  { config, clock, metrics, log }: Context,
+  { memory }: Storage,
+  { announcer, recovery }: Plane,
+): Desk {
+  return createDesk({
+    ...memory,
+    announcer,
+    snapshot: (tenant, topic, tell) => recovery.recover(`${tenant}/${topic}`, null, tell),
+    chain: config.escalation,
+    onDropped: (topic, id, refused) =>
+      log.error({ topic, id, refused }, 'what was due was refused and is not tried again'),
+    clock,
+    metrics,
+    bounds: config.bounds,
+  });
 }
 
 function createPlane(

@@ -1,14 +1,15 @@
 /**
  * What the engine keeps: the lock on its data directory, the database, the journal, the last known positions,
- * the event topics.
+ * the event topics, and what the desk has open.
  * Invariant: opened in this order and closed in the other; the caches show what the database and the journal
  * together know before anything is accepted, so that no offset of an event topic is given twice.
  * Bound: one engine a data directory, held by the lock.
  */
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
-import { daysToMs, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
 import { FleetwireError, messageOf } from '../errors.ts';
+import type { FenceIndex } from '../fleet/fenceindex.ts';
 import { restoreRecord } from '../ingest/pipeline.ts';
 import { openJournal, type Journal, type Recovery } from '../journal/journal.ts';
 import { lockDirectory } from '../journal/lock.ts';
@@ -16,13 +17,16 @@ import { createChannels, type Channels } from '../live/channels.ts';
 import { decodeEvent, eventRecordKind } from '../live/event.ts';
 import { createVehicles, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
+import { agesOf, daysToMs } from '../retention.ts';
 import { openDatabase, type Database } from '../store/database.ts';
 import { loadEpoch, renewEpoch } from '../store/epoch.ts';
 import { createEventReader, type EventReader } from '../store/eventreader.ts';
 import { lastOffsets, recentEvents } from '../store/events.ts';
 import { rowFormat } from '../store/row.ts';
 import { loadVehicles } from '../store/vehicles.ts';
+import { openFences } from './fences.ts';
 import type { Log } from './log.ts';
+import { openMemory, type Memory } from './memory.ts';
 
 export interface Storage {
   readonly database: Database;
@@ -30,6 +34,9 @@ export interface Storage {
   readonly vehicles: Vehicles;
   readonly channels: Channels;
   readonly eventReader: EventReader;
+  readonly memory: Memory;
+  /** A change of a geofence goes through this one. */
+  readonly fences: FenceIndex;
   /** Names the life of the offsets of event topics, over restarts. */
   readonly epoch: string;
   close(): Promise<void>;
@@ -69,7 +76,9 @@ export async function openStorage(
       clock: context.clock,
       bounds: config.bounds,
     });
-    const channels = await restoreRecent(context, database, eventReader);
+    const memory = await openMemory(context, database);
+    const channels = await restoreRecent(context, database, eventReader, memory);
+    const fences = await openFences(context, database);
     const { journal, recovery } = await openJournal(
       {
         dir: config.journalDir,
@@ -81,7 +90,10 @@ export async function openStorage(
       },
       (record) => {
         restoreRecord(vehicles, record);
-        if (record.kind === eventRecordKind) channels.restore(decodeEvent(record.payload), false);
+        if (record.kind !== eventRecordKind) return;
+        const event = decodeEvent(record.payload);
+        channels.restore(event, false);
+        memory.dockets.restore(event.topic, event.data);
       },
     );
     closers.push(() => journal.close());
@@ -93,7 +105,7 @@ export async function openStorage(
     );
     if (isAll) channels.allRestored();
     const epoch = await openEpoch(database, recovery);
-    return { database, journal, vehicles, channels, eventReader, epoch, close };
+    return { database, journal, vehicles, channels, eventReader, memory, fences, epoch, close };
   } catch (error) {
     await close();
     throw error;
@@ -105,6 +117,7 @@ async function restoreRecent(
   { config, metrics, log }: Context,
   database: Database,
   eventReader: EventReader,
+  memory: Memory,
 ): Promise<Channels> {
   const { bounds } = config;
   const channels = createChannels({
@@ -115,7 +128,10 @@ async function restoreRecent(
     bounds,
   });
   const recent = await recentEvents(database.sql, bounds.eventsRecentMs, bounds.eventsRecentMax);
-  for (const event of recent) channels.restore(event, true);
+  for (const event of recent) {
+    channels.restore(event, true);
+    memory.dockets.recall(event.topic, event.data);
+  }
   return channels;
 }
 
@@ -145,7 +161,7 @@ function openTimescale({ config, clock, metrics, log }: Context): Promise<Databa
     random: Math.random,
     onNotice: (text) => log.info(text),
     chunkIntervalMs: daysToMs(config.chunkDays),
-    retentionMs: daysToMs(config.retentionDays),
+    retention: agesOf(config),
     compressAfterMs: daysToMs(config.compressAfterDays),
   });
 }

@@ -3,11 +3,13 @@
  * Invariant: an event that is saved stands at its offset, saved once or again; what is open follows from the
  * events of a subject whatever the order they were saved in; what is read to recover from is every event
  * after an offset, or nothing. Whoever cannot be shown to have missed nothing has.
+ * What they say of trips, emergencies, notifications and commands goes into the tables of these with them.
  * Bound: `eventsPageRowsMax` rows a statement; readers say how many they take.
  */
 import type { ISql } from 'postgres';
 import { limits } from '../limits.ts';
 import type { Plain } from '../wire/types.ts';
+import { projectionParts } from './projections.ts';
 
 /** Something that happened, at its place in its topic. */
 export interface TopicEvent {
@@ -108,7 +110,7 @@ async function savePage(sql: ISql, page: readonly TopicEvent[]): Promise<SavedEv
       from arrived
       order by topic, position
       on conflict (topic, position) do nothing
-      returning topic, position, is_repeat, subject, is_open
+      returning topic, position, is_repeat, subject, is_open, data
     ),
     moved as (
       select distinct on (topic, subject) topic, subject, position, is_open
@@ -140,6 +142,7 @@ async function savePage(sql: ISql, page: readonly TopicEvent[]): Promise<SavedEv
         limit 1
       ) as known
     )
+    ${projectionParts(sql, page)}
     select
       (select count(*)::integer from inserted) as saved,
       (

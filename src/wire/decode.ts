@@ -154,28 +154,35 @@ function positions(
 function trip(frame: RawFrame, seq: number): DeviceFrame | Refused {
   const [, , tripId, action, timeMs] = frame;
   const attributes = frame[5] ?? null;
+  const vehicle = frame[6] ?? null;
   if (!isText(tripId) || !isText(action) || !isInteger(timeMs) || !isMapOrNull(attributes)) {
     return refuse('malformedFrame', seq);
   }
-  return { type: frameTypes.trip, seq, tripId, action, timeMs, attributes };
+  if (!isTextOrNull(vehicle)) return refuse('malformedFrame', seq);
+  return { type: frameTypes.trip, seq, tripId, action, timeMs, attributes, vehicle };
 }
 
 function emergency(frame: RawFrame, seq: number): DeviceFrame | Refused {
   const [, , emergencyId, kind, timeMs, latE7, lonE7] = frame;
   const message = frame[7] ?? null;
+  const vehicle = frame[8] ?? null;
   if (!isText(emergencyId) || !isText(kind) || !isInteger(timeMs)) {
     return refuse('malformedFrame', seq);
   }
-  if (!isInteger(latE7) || !isInteger(lonE7) || (message !== null && !isText(message))) {
+  if (!isInteger(latE7) || !isInteger(lonE7) || !isTextOrNull(message) || !isTextOrNull(vehicle)) {
     return refuse('malformedFrame', seq);
   }
-  return { type: frameTypes.emergency, seq, emergencyId, kind, timeMs, latE7, lonE7, message };
+  const place = { latE7, lonE7, message, vehicle };
+  return { type: frameTypes.emergency, seq, emergencyId, kind, timeMs, ...place };
 }
 
 function status(frame: RawFrame, seq: number): DeviceFrame | Refused {
   const [, , timeMs, attributes] = frame;
-  if (!isInteger(timeMs) || !isPlainMap(attributes)) return refuse('malformedFrame', seq);
-  return { type: frameTypes.status, seq, timeMs, attributes };
+  const vehicle = frame[4] ?? null;
+  if (!isInteger(timeMs) || !isPlainMap(attributes) || !isTextOrNull(vehicle)) {
+    return refuse('malformedFrame', seq);
+  }
+  return { type: frameTypes.status, seq, timeMs, attributes, vehicle };
 }
 
 function commandAnswer(frame: RawFrame, seq: number): DeviceFrame | Refused {
@@ -224,4 +231,8 @@ function integerFrom1(value: unknown): number | null {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= textLengthMax && isCleanText(value);
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || isText(value);
 }

@@ -46,31 +46,30 @@ function encodeArray(array: readonly unknown[], codec: Codec): Uint8Array | stri
 
 function deviceFrameArray(frame: DeviceFrame): readonly unknown[] {
   switch (frame.type) {
-    case frameTypes.positions: {
-      const array: unknown[] = [frame.type, frame.seq, frame.baseMs, frame.fixes];
-      if (frame.vehicle !== null) array.push(frame.vehicle);
-      return array;
+    case frameTypes.positions:
+      return withVehicle([frame.type, frame.seq, frame.baseMs, frame.fixes], frame.vehicle);
+    case frameTypes.trip: {
+      const { type, seq, tripId, action, timeMs, attributes } = frame;
+      return withVehicle([type, seq, tripId, action, timeMs, attributes], frame.vehicle);
     }
-    case frameTypes.trip:
-      return [frame.type, frame.seq, frame.tripId, frame.action, frame.timeMs, frame.attributes];
-    case frameTypes.emergency:
-      return [
-        frame.type,
-        frame.seq,
-        frame.emergencyId,
-        frame.kind,
-        frame.timeMs,
-        frame.latE7,
-        frame.lonE7,
-        frame.message,
-      ];
+    case frameTypes.emergency: {
+      const { type, seq, emergencyId, kind, timeMs, latE7, lonE7, message } = frame;
+      const array = [type, seq, emergencyId, kind, timeMs, latE7, lonE7, message];
+      return withVehicle(array, frame.vehicle);
+    }
     case frameTypes.status:
-      return [frame.type, frame.seq, frame.timeMs, frame.attributes];
+      return withVehicle([frame.type, frame.seq, frame.timeMs, frame.attributes], frame.vehicle);
     case frameTypes.commandAnswer:
       return [frame.type, frame.seq, frame.commandId, frame.status, frame.result];
     case frameTypes.refresh:
       return [frame.type, frame.token];
   }
+}
+
+/** Optional, and last. */
+function withVehicle(array: unknown[], vehicle: string | null): readonly unknown[] {
+  if (vehicle !== null) array.push(vehicle);
+  return array;
 }
 
 function deviceReplyArray(reply: DeviceReply): readonly unknown[] {
@@ -86,13 +85,12 @@ function deviceReplyArray(reply: DeviceReply): readonly unknown[] {
     }
     case frameTypes.slowDown:
       return [reply.type, reply.retryAfterMs];
-    case frameTypes.settings: {
-      const array: unknown[] = [reply.type, reply.settings];
-      if (reply.vehicle !== null) array.push(reply.vehicle);
-      return array;
+    case frameTypes.settings:
+      return withVehicle([reply.type, reply.settings], reply.vehicle);
+    case frameTypes.command: {
+      const { type, commandId, name, arguments: given } = reply;
+      return withVehicle([type, commandId, name, given], reply.vehicle);
     }
-    case frameTypes.command:
-      return [reply.type, reply.commandId, reply.name, reply.arguments];
   }
 }
 

@@ -41,8 +41,10 @@ export function readDeviceReply(parsed: Parsed): DeviceReply | null {
     }
     case frameTypes.command: {
       const args = third ?? null;
+      const vehicle = frame[4] ?? null;
       if (typeof first !== 'string' || typeof second !== 'string' || !isPlain(args)) return null;
-      return { type, commandId: first, name: second, arguments: args };
+      if (vehicle !== null && typeof vehicle !== 'string') return null;
+      return { type, commandId: first, name: second, arguments: args, vehicle };
     }
     default:
       return null;

@@ -1,5 +1,6 @@
 /** A connected device and the vehicles that it speaks for. */
 import { describe, expect, it } from 'vitest';
+import { createCourier } from '../../src/fleet/courier.ts';
 import { createDevice } from '../../src/ingest/device.ts';
 import { limits } from '../../src/limits.ts';
 import { createPresence } from '../../src/live/presence.ts';
@@ -30,6 +31,7 @@ function createFixture(subject: string) {
     },
     vehicles,
     presence,
+    courier: createCourier(),
     metrics: createMetrics(),
     bounds: limits,
     ackFirst: 'journaled',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { createCourier } from '../../src/fleet/courier.ts';
 import type { Identity } from '../../src/identity.ts';
 import type { Connection, Device } from '../../src/ingest/device.ts';
 import { createPipeline, restoreRecord, type Pipeline } from '../../src/ingest/pipeline.ts';
@@ -76,6 +77,8 @@ async function open(ackFirst: 'journaled' | 'stored' = 'journaled'): Promise<voi
     journal,
     vehicles,
     presence,
+    courier: createCourier(),
+    hearing: { hear: () => undefined },
     onLive: (vehicle) => moved.push(vehicle.key),
     ackFirst,
     clock: systemClock,

@@ -25,13 +25,16 @@ describe('session', () => {
   });
 
   /**
-   * The model: frames with rising positions; positions reach the journal, later the store, in steps.
-   * An ack must never cover a frame whose position has not reached the level, and in the end all are acked.
+   * The model: frames with rising positions, and deferred ones whose position is told later; positions reach the
+   * journal, later the store, in steps. An ack must never cover a frame whose position has not reached the level, and
+   * in the end all are acked.
    */
   it('acks each frame at each level once, in order, and never early', () => {
     const steps = fc.array(
       fc.oneof(
         fc.record({ kind: fc.constant('frame' as const), bytes: fc.nat({ max: 50 }) }),
+        fc.record({ kind: fc.constant('defer' as const) }),
+        fc.record({ kind: fc.constant('settle' as const), index: fc.nat({ max: 20 }) }),
         fc.record({
           kind: fc.constant('journal' as const),
           share: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -47,6 +50,8 @@ describe('session', () => {
       fc.property(steps, fc.integer({ min: 1, max: 8 }), (list, framesInFlightMax) => {
         const session = createSession({ framesInFlightMax, ackFirst: 'journaled' });
         const positions: number[] = [];
+        const deferred: { readonly seq: number; readonly settle: (position: number) => void }[] =
+          [];
         let end = 0;
         let durable = 0;
         let stored = 0;
@@ -57,7 +62,7 @@ describe('session', () => {
           position: number,
         ): number => {
           if (reached === null) return 0;
-          expect(positions[reached.seq - 1]).toBeLessThanOrEqual(position);
+          expect(Math.max(...positions.slice(0, reached.seq))).toBeLessThanOrEqual(position);
           return reached.frames;
         };
         const reachJournal = (position: number): void => {
@@ -68,18 +73,32 @@ describe('session', () => {
           stored = Math.max(stored, Math.min(position, durable));
           storedFrames += check(session.storedUpTo(stored), stored);
         };
+        const settle = (index: number): void => {
+          const [one] = deferred.splice(index, 1);
+          if (one === undefined) return;
+          positions[one.seq - 1] = durable;
+          one.settle(durable);
+        };
         for (const step of list) {
           if (step.kind === 'frame') {
             end += step.bytes;
             positions.push(end);
             expect(session.take(positions.length)).toBe(true);
             session.mark(positions.length, end);
+          } else if (step.kind === 'defer') {
+            positions.push(Infinity);
+            expect(session.take(positions.length)).toBe(true);
+            deferred.push({ seq: positions.length, settle: session.defer(positions.length) });
+          } else if (step.kind === 'settle') {
+            settle(step.index);
           } else if (step.kind === 'journal') {
             reachJournal(Math.floor(end * step.share));
           } else {
             reachStore(Math.floor(durable * step.share));
           }
         }
+        reachJournal(end);
+        while (deferred.length > 0) settle(0);
         reachJournal(end);
         reachStore(end);
         expect(journaledFrames).toBe(positions.length);

@@ -58,7 +58,8 @@ describe('a wrong seq closes the connection so that the device resends', () => {
 describe('a frame with a readable seq is refused by itself and acked', () => {
   it.each<[string, unknown[], RefusalName]>([
     ['an unknown type', [99, 1], 'unknownType'],
-    ['a type of later', [4, 1, now, { ignition: true }], 'notTaken'],
+    ['an answer to no command', [5, 1, 'c-1', 'done'], 'unknownCommand'],
+    ['a status of the far future', [4, 1, 2 * now, { ignition: true }], 'timeTooFarAhead'],
     ['fixes that are text', [1, 1, now, 'fixes'], 'malformedFrame'],
     ['a base that is NaN', [1, 1, Number.NaN, [good]], 'malformedFrame'],
     [

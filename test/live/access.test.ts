@@ -5,8 +5,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { refusals } from '../../src/errors.ts';
-import { roles, type Identity } from '../../src/identity.ts';
+import { roles, type Identity, type Role } from '../../src/identity.ts';
 import { limits } from '../../src/limits.ts';
+import { mayManage, methods, type Method } from '../../src/live/access.ts';
 import { createTestPlane, identityOf, type TestPlane, type TestSubscriber } from './plane.ts';
 
 const tenants = ['default', 'acme', 'acme-b'];
@@ -182,5 +183,51 @@ describe('access', () => {
         test.stop();
       }),
     );
+  });
+});
+
+/** Who may call what, written down once more. */
+function mayAsk(role: Role, method: Method): boolean {
+  const [kind, verb = ''] = method.split('.');
+  if (role === 'device') return false;
+  if (kind === 'presence') return true;
+  if (kind === 'publish') return role === 'admin' || role === 'service';
+  if (kind === 'revoke') return role === 'admin';
+  if (verb === 'read' || verb === 'readAll') return true;
+  if (role === 'viewer') return false;
+  if (role !== 'driver') return true;
+  return kind === 'trip' || method === 'emergency.raise' || method === 'emergency.note';
+}
+
+describe('calls', () => {
+  it.each(roles)('of a %s are what the rules say', (role) => {
+    const test = createTestPlane();
+    const socket = test.connect(identityOf({ role, subject: 'bus-1' }));
+    methods.forEach((method, index) => {
+      socket.send([34, index + 1, method, null]);
+      const answer = socket.answer(index + 1);
+      const isRefused = answer?.[0] === 50 && answer[2] === refusals.callNotAllowed.code;
+      expect([method, isRefused]).toEqual([method, !mayAsk(role, method)]);
+    });
+    test.stop();
+  });
+
+  it.each<[Role, readonly string[] | null, string | null, boolean]>([
+    ['driver', null, 'bus-1', true],
+    ['driver', null, 'bus-2', false],
+    ['driver', ['bus-2'], 'bus-2', true],
+    ['driver', ['bus-2'], 'bus-1', false],
+    ['driver', null, null, false],
+    ['dispatcher', null, 'bus-2', true],
+    ['dispatcher', null, null, true],
+    ['dispatcher', ['bus-*'], 'bus-2', true],
+    ['dispatcher', ['bus-*'], 'van-2', false],
+    ['dispatcher', ['bus-*'], null, false],
+    ['service', ['bus-*'], null, false],
+    ['admin', null, null, true],
+    ['device', null, 'bus-1', false],
+  ])('of a %s with the vehicles %j about %s: %s', (role, vehicles, vehicleId, expected) => {
+    const who = identityOf({ role, subject: 'bus-1', vehicles });
+    expect(mayManage(who, vehicleId)).toBe(expected);
   });
 });

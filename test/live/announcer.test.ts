@@ -24,6 +24,7 @@ const bounds: Limits = {
   segmentBytesMax: 32 * 1024,
   journalBytesMax: 192 * 1024,
   eventsInFlightMax: 5,
+  fanOutInFlightMax: 2,
 };
 checkLimits(bounds);
 
@@ -235,6 +236,34 @@ describe('a refusal', () => {
     expect(await announced(large(number + 1))).toEqual({ refused: 'journalFull' });
     journal.commit(journal.durable);
     expect(await announced(large(number + 1))).toEqual({ offset: number + 1, isRepeat: false });
+  });
+
+  it('is not the answer to an urgent one, as long as the journal has any room', async () => {
+    const urgent = (number: number): Promise<Announced> =>
+      new Promise((resolve) => {
+        const input = newEvent(number, { data: 'x'.repeat(1_000) });
+        announcer.announce('acme', 'emergency', input, resolve, true);
+      });
+    let number = 0;
+    for (; !journal.isFull; number++)
+      await announced(newEvent(number, { data: 'x'.repeat(8_000) }));
+    expect(await announced(newEvent(number))).toEqual({ refused: 'journalFull' });
+    const before = metrics.counters.eventsUrgent;
+    while (journal.hasRoomFor(bounds.eventBytesMax)) {
+      number += 1;
+      expect(await urgent(number)).toMatchObject({ isRepeat: false });
+    }
+    expect(metrics.counters.eventsUrgent).toBeGreaterThan(before);
+    expect(journal.bytesUncommitted).toBeLessThanOrEqual(bounds.journalBytesMax);
+    expect(await urgent(number + 1)).toEqual({ refused: 'journalFull' });
+  });
+
+  it('is not the answer to an urgent one where too many others wait', async () => {
+    for (let number = 1; number <= 6; number++) announce(newEvent(number));
+    expect(happened).toEqual([['e6', { refused: 'tooManyEvents' }]]);
+    announcer.announce('acme', 'emergency', newEvent(7), () => happened.push('urgent'), true);
+    await journal.flush();
+    expect(happened.at(-1)).toBe('urgent');
   });
 
   it('is the answer when the topic cannot be read', async () => {

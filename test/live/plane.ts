@@ -4,9 +4,10 @@
  */
 import type { Identity } from '../../src/identity.ts';
 import { limits, type Limits } from '../../src/limits.ts';
+import { fleetMethods } from '../../src/live/access.ts';
 import { createAnnouncer } from '../../src/live/announcer.ts';
 import { createAudiences } from '../../src/live/audience.ts';
-import { createCalls } from '../../src/live/calls.ts';
+import { createCalls, type CallHandler, type FleetCalls } from '../../src/live/calls.ts';
 import { createChannels } from '../../src/live/channels.ts';
 import { createPresence } from '../../src/live/presence.ts';
 import { createPublisher } from '../../src/live/publisher.ts';
@@ -92,6 +93,7 @@ export function createTestPlane(bounds: Limits = limits): TestPlane {
         return journalEnd;
       },
       isFull: false,
+      hasRoomFor: () => true,
     },
     publish,
     metrics,
@@ -144,6 +146,12 @@ export function createTestPlane(bounds: Limits = limits): TestPlane {
       revoked.push(`${identity.tenant}/${tokenId}`);
       return Promise.resolve(null);
     },
+    fleet: Object.fromEntries(
+      fleetMethods.map((method): [string, CallHandler] => [
+        method,
+        (_identity, _params, outcome) => outcome.succeed(method),
+      ]),
+    ) as FleetCalls,
   });
 
   function connect(first: Identity, codec: Codec = 'messagepack'): TestSubscriber {

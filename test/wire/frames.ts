@@ -98,6 +98,7 @@ export const deviceFrame: fc.Arbitrary<DeviceFrame> = fc.oneof(
     action: word,
     timeMs: integer,
     attributes: orNull(attributes),
+    vehicle: orNull(word),
   }),
   fc.record({
     type: fc.constant(frameTypes.emergency),
@@ -108,8 +109,15 @@ export const deviceFrame: fc.Arbitrary<DeviceFrame> = fc.oneof(
     latE7: integer,
     lonE7: integer,
     message: orNull(word),
+    vehicle: orNull(word),
   }),
-  fc.record({ type: fc.constant(frameTypes.status), seq, timeMs: integer, attributes }),
+  fc.record({
+    type: fc.constant(frameTypes.status),
+    seq,
+    timeMs: integer,
+    attributes,
+    vehicle: orNull(word),
+  }),
   fc.record({
     type: fc.constant(frameTypes.commandAnswer),
     seq,
@@ -156,6 +164,7 @@ export const deviceReply: fc.Arbitrary<DeviceReply> = fc.oneof(
     commandId: word,
     name: word,
     arguments: fc.oneof(scalar, attributes),
+    vehicle: fc.option(fc.constant('bus-304'), { nil: null }),
   }),
 );
 

@@ -1,6 +1,7 @@
 /** docs/protocol.md is normative: its examples are decoded here, its tables and its bounds are those of the code. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { settings } from '../../src/config.ts';
 import { closeCodes, isTemporary, refusals, type RefusalName } from '../../src/errors.ts';
 import { defaultTenant, roles, type Identity, type Role } from '../../src/identity.ts';
 import { limits } from '../../src/limits.ts';
@@ -106,13 +107,26 @@ function reachOf(role: Role, topic: Topic): string {
   return mayFollow(here, topic.kind, 'bus-2') ? 'all' : 'named';
 }
 
+/** What the identity may call; all calls of one kind by its name. */
+function calledBy(identity: Identity): readonly string[] {
+  const kindOf = (method: string): string => method.split('.')[0] ?? '';
+  const names = methods
+    .filter((method) => mayCall(identity, method))
+    .map((method) => {
+      const others = methods.filter((other) => kindOf(other) === kindOf(method));
+      const isWhole = method.includes('.') && others.every((other) => mayCall(identity, other));
+      return isWhole ? `${kindOf(method)}.*` : method;
+    });
+  return [...new Set(names)];
+}
+
 function accessRow(role: Role): string {
   const identity = identityOf(role, defaultTenant);
   const published = topics
     .filter(isEventTopic)
     .filter((topic) => mayPublish(identity, topic, 'bus-2'))
     .map(({ kind }) => kind);
-  const called = methods.filter((method) => mayCall(identity, method));
+  const called = calledBy(identity);
   const cells = [
     `\`${role}\``,
     mayConnectIngest(role) ? 'yes' : '',
@@ -151,6 +165,12 @@ const bounds = [
   `${limits.subscriberBackpressureBytesMax / 1024 ** 2} MiB waits in its socket`,
   `all together ${kib(limits.eventBytesMax)}`,
   `newest ${many(limits.channelEventsMax)} events`,
+  `texts have at most ${limits.messageCharsMax} characters`,
+  `a notification's \`body\` ${many(limits.bodyCharsMax)}`,
+  `called again, every ${limits.emergencyRepeatMs / 1_000} s`,
+  `(\`${settings.escalation.fallback}\`: seconds after the raising)`,
+  `expires after ${limits.notificationTtlMs / 86_400_000} days where nothing else is said, ${limits.notificationTtlMaxMs / 86_400_000} at most`,
+  `expires after ${limits.commandTtlMs / 3_600_000} h where nothing else is said, ${limits.commandTtlMaxMs / 86_400_000} days at most`,
   `written every ${limits.sessionsFlushIntervalMs / 1_000} s`,
 ];
 
