@@ -4,20 +4,21 @@
  * what the database does not take in time stays in the journal for the next start.
  * Bound: a stop ends within `shutdownDeadlineMs`, whatever hangs.
  */
+import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock, type Timer } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { FleetwireError, messageOf } from '../errors.ts';
+import { createFleetCalls } from '../fleet/calls.ts';
+import { createCalls } from '../live/calls.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { createAttach } from './attach.ts';
 import { createVerifier } from './auth.ts';
 import { sweepExpired } from './expiry.ts';
-import { createExposition } from './exposition.ts';
-import { gaugesOf } from './gauges.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { createLog } from './log.ts';
 import { openRegistry, type Registry } from './registry.ts';
-import { createRoutes } from './routes.ts';
 import { loadSecret, requireLoopback } from './secret.ts';
+import { createServing, type Serving } from './serving.ts';
 import { createStages, type Stages } from './stages.ts';
 import { openStorage, type Context, type Storage } from './storage.ts';
 
@@ -51,15 +52,21 @@ export async function startEngine(config: Config, clock: Clock = systemClock): P
     onDurable = stages.onDurable;
     const peers = () => stages.gateway?.peers ?? [];
     const registry = await openRegistry(context, storage.database, peers);
-    const gateway = await listen(context, storage, stages, registry, secret);
+    const front = await listen(context, storage, stages, registry, secret);
     stages.drain.wake();
-    const stop = createStop(context, storage, stages, registry, gateway);
-    return { url: `http://${config.host}:${gateway.port}`, metrics, failed, stop };
+    const stop = createStop(context, storage, stages, registry, front);
+    return { url: `http://${config.host}:${front.gateway.port}`, metrics, failed, stop };
   } catch (error) {
     stages.stop();
     await storage.close();
     throw error;
   }
+}
+
+/** What the engine shows to the outside. */
+interface Front {
+  readonly gateway: Gateway;
+  readonly serving: Serving;
 }
 
 async function listen(
@@ -68,31 +75,41 @@ async function listen(
   stages: Stages,
   { recorder, revocations }: Registry,
   secret: Uint8Array,
-): Promise<Gateway> {
+): Promise<Front> {
   const { config, clock, metrics } = context;
-  const { journal } = storage;
-  const exposition = createExposition(metrics, gaugesOf(storage, stages));
-  const unready = (): string | null => {
-    if (stages.gateway?.isAccepting !== true) return 'the engine is starting or stopping';
-    return journal.isNearlyFull ? 'the journal is nearly full' : null;
-  };
+  const verify = createVerifier(config, secret);
+  const { isRevoked } = revocations;
+  const { plane } = stages;
+  const call = createCalls({
+    plane,
+    eventEpoch: storage.epoch,
+    revoke: revocations.call,
+    fleet: createFleetCalls({
+      desk: stages.desk,
+      newId: randomUUID,
+      clock,
+      bounds: config.bounds,
+    }),
+  });
+  const { fences } = storage;
+  const serving = createServing({ context, storage, stages, fences, call, verify, isRevoked });
   const gateway = await openGateway({
     host: config.host,
     port: config.port,
     origins: config.origins,
     trustedProxies: config.trustedProxies,
     compression: config.compression,
-    verify: createVerifier(config, secret),
-    isRevoked: revocations.isRevoked,
-    routes: createRoutes({ unready, exposition, metrics }),
-    attach: createAttach({ stages, storage, config, clock, metrics, revoke: revocations.call }),
+    verify,
+    isRevoked,
+    serve: serving.serve,
+    attach: createAttach({ stages, config, clock, metrics, call }),
     recorder,
     clock,
     metrics,
     bounds: config.bounds,
   });
   stages.gateway = gateway;
-  return gateway;
+  return { gateway, serving };
 }
 
 function createStop(
@@ -100,7 +117,7 @@ function createStop(
   storage: Storage,
   stages: Stages,
   { recorder }: Registry,
-  gateway: Gateway,
+  { gateway, serving }: Front,
 ): () => Promise<void> {
   const { config, clock, log } = context;
   const sweep = sweepExpired({ peers: gateway.peers, clock, bounds: config.bounds });
@@ -118,7 +135,7 @@ function createStop(
       }
       stages.plane.publisher.stop();
     }
-    const recorded = recorder.flush();
+    const recorded = Promise.all([recorder.flush(), storage.memory.users.flush()]);
     await stages.drain.settled();
     stages.writeBehind.stop();
     await stages.writeBehind.flush();
@@ -128,6 +145,7 @@ function createStop(
   async function release(): Promise<void> {
     stages.stop();
     recorder.stop();
+    serving.stop();
     gateway.close();
     await stages.writer.close();
     await storage.close();

@@ -21,7 +21,7 @@ import type { Codec } from '../wire/encode.ts';
 import { isPositionFrame, type Encoded } from '../wire/positions.ts';
 import { clientAddress, parseAddress } from './address.ts';
 import { createAdmission } from './admission.ts';
-import { answer, writeReply } from './answer.ts';
+import { writeReply, type Serve } from './answer.ts';
 import type { Verdict, Verify } from './auth.ts';
 import { readOffer } from './offer.ts';
 import {
@@ -33,7 +33,8 @@ import {
   type Plane,
 } from './peer.ts';
 import type { Recorder } from './recorder.ts';
-import { errorReply, planePaths, type Routes } from './routes.ts';
+import { errorReply } from './refusal.ts';
+import { planePaths } from './routes.ts';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -46,7 +47,8 @@ export interface GatewayOptions {
   readonly compression: 'off' | 'shared' | 'dedicated';
   readonly verify: Verify;
   readonly isRevoked: (identity: Identity) => boolean;
-  readonly routes: Routes;
+  /** Answers what is no upgrade. */
+  readonly serve: Serve;
   /** Makes the stage behind a connection. */
   readonly attach: (peer: Peer) => Handler;
   readonly recorder: Pick<Recorder, 'begin' | 'end'>;
@@ -239,7 +241,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
   plane('ingest');
   plane('live');
-  app.any('/*', (res, req) => answer(options.routes, res, req.getMethod(), req.getUrl()));
+  app.any('/*', options.serve);
   const listenSocket = await listen(app, options.host, options.port);
 
   return {
