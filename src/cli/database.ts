@@ -5,9 +5,10 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { systemClock } from '../clock.ts';
-import { daysToMs, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
 import { lockDirectory } from '../journal/lock.ts';
 import { createMetrics } from '../metrics.ts';
+import { agesOf, daysToMs } from '../retention.ts';
 import type { Database } from '../store/database.ts';
 
 /** Opens it, brings its schema up to date, runs `work` and closes it again. */
@@ -30,7 +31,7 @@ export async function withDatabase<Result>(
       random: Math.random,
       onNotice,
       chunkIntervalMs: daysToMs(config.chunkDays),
-      retentionMs: daysToMs(config.retentionDays),
+      retention: agesOf(config),
       compressAfterMs: daysToMs(config.compressAfterDays),
     });
     try {

@@ -7,6 +7,7 @@ import type { ISql } from 'postgres';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
+import type { RetentionAges } from '../retention.ts';
 import type { CopyPort } from './copy.ts';
 import { connectEmbedded } from './embedded.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
@@ -29,8 +30,7 @@ export interface DatabaseOptions {
   readonly onNotice?: (text: string) => void;
   /** Of chunks to come. */
   readonly chunkIntervalMs: number;
-  /** Age at which chunks are dropped; 0 keeps them. */
-  readonly retentionMs: number;
+  readonly retention: RetentionAges;
   /** Age at which chunks are compressed, longer than devices stay offline; 0 never. */
   readonly compressAfterMs: number;
 }

@@ -2,32 +2,44 @@
  * What a TimescaleDB with policies and background workers would do by itself: retention, compression and
  * aggregates, from one timer, because neither the Apache edition nor the embedded one has those.
  * Invariant: of all nodes on one database one is at it at a time; a failure is counted and told, and the
- * next round tries again.
- * Bound: `maintenanceChunksMax` chunks compressed a round, one round every `maintenanceIntervalMs`.
+ * next round tries again. What was dropped is counted, told and recorded, also of a task that failed midway.
+ * Bound: `maintenanceChunksMax` chunks compressed a round, one round every `maintenanceIntervalMs`; rows as
+ * retention.ts says.
  */
 import type { ISql } from 'postgres';
 import { every, type Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
+import type { RetentionAges } from '../retention.ts';
+import { saveMaintenanceRun, type DroppedUnit } from './maintenanceruns.ts';
 import type { Connected } from './native.ts';
 import type { Pool } from './pool.ts';
+import { createSweeps, type RetentionBounds, type Round } from './retention.ts';
 import {
   compressChunks,
   createHourlyAggregate,
   dropChunks,
   refreshHourlyAggregate,
+  type Chunked,
   type Edition,
 } from './timescale.ts';
 
 export interface MaintenanceOptions {
   readonly database: Pick<Connected, 'kind' | 'openSession'>;
   readonly edition: Edition;
-  readonly bounds: Pick<Limits, 'maintenanceIntervalMs' | 'maintenanceChunksMax'>;
+  readonly bounds: RetentionBounds &
+    Pick<
+      Limits,
+      | 'maintenanceIntervalMs'
+      | 'maintenanceChunksMax'
+      | 'maintenanceRunsMax'
+      | 'embeddedVacuumRowsMin'
+    >;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly onNotice: (text: string) => void;
-  readonly retentionMs: number;
+  readonly retention: RetentionAges;
   readonly compressAfterMs: number;
 }
 
@@ -40,19 +52,25 @@ export interface Maintenance {
 
 interface Task {
   readonly name: string;
-  run(sql: ISql, nowMs: number): Promise<unknown>;
+  /** What it drops, and of what; null where it only works. */
+  readonly drops: { readonly source: string; readonly unit: DroppedUnit } | null;
+  run(round: Round): Promise<unknown>;
 }
 
 const maintenanceLock = 7_070_002;
 
 export function createMaintenance(options: MaintenanceOptions): Maintenance {
-  const { database, clock, metrics, onNotice } = options;
-  const tasks = tasksOf(options);
+  const { database, clock, metrics, onNotice, bounds } = options;
+  const { counters } = metrics;
+  /** Rows that each table has lost since it was vacuumed. */
+  const lost = new Map<string, number>();
+  const tasks = tasksOf(options, lost);
   let round: Promise<void> | null = null;
   let session: Pool | null = null;
   let isStopped = false;
 
   async function runAll(): Promise<void> {
+    const startedMs = clock.monotonicMs();
     session = database.openSession();
     try {
       if (await lock(session.sql)) {
@@ -63,21 +81,41 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       fail('lock', error);
     } finally {
       await session.close();
+      counters.maintenanceRuns += 1;
+      counters.maintenanceMs += Math.round(clock.monotonicMs() - startedMs);
     }
   }
 
   async function attempt(task: Task, sql: ISql): Promise<void> {
     if (isStopped) return;
+    const startedAtMs = clock.nowMs();
+    const startedMs = clock.monotonicMs();
+    let dropped = 0;
+    const onDropped = (count: number): void => {
+      dropped += count;
+      if (task.drops?.unit === 'chunks') counters.retentionChunksDropped += count;
+      else counters.retentionRowsDropped += count;
+    };
     try {
-      await task.run(sql, clock.nowMs());
+      await task.run({ sql, nowMs: startedAtMs, onDropped, isStopped: () => isStopped });
     } catch (error) {
       fail(task.name, error);
     }
+    if (task.drops === null || dropped === 0) return;
+    const tookMs = Math.round(clock.monotonicMs() - startedMs);
+    const { source, unit } = task.drops;
+    onNotice(`maintenance: ${task.name} dropped ${dropped} ${unit} in ${tookMs} ms`);
+    if (unit === 'rows') lost.set(source, (lost.get(source) ?? 0) + dropped);
+    if (isStopped) return;
+    const run = { source, unit, dropped, startedAtMs, tookMs };
+    await saveMaintenanceRun(sql, run, bounds.maintenanceRunsMax).catch((error: unknown) =>
+      fail('the record of it', error),
+    );
   }
 
   function fail(name: string, error: unknown): void {
     if (isStopped) return;
-    metrics.counters.maintenanceFailed += 1;
+    counters.maintenanceFailed += 1;
     onNotice(`maintenance: ${name} failed and is tried again later (${messageOf(error)})`);
   }
 
@@ -88,7 +126,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     await round;
   }
 
-  const timer = every(clock, options.bounds.maintenanceIntervalMs, () => {
+  const timer = every(clock, bounds.maintenanceIntervalMs, () => {
     run().catch((error: unknown) => fail('round', error));
   });
 
@@ -104,34 +142,78 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
 }
 
 /** What this edition can do of what is configured; what it cannot is told once. */
-function tasksOf(options: MaintenanceOptions): readonly Task[] {
-  const { database, edition, bounds, retentionMs, compressAfterMs, onNotice } = options;
+function tasksOf(options: MaintenanceOptions, lost: Map<string, number>): readonly Task[] {
+  const { database, edition, bounds, retention, compressAfterMs, onNotice } = options;
   const tasks: Task[] = [];
   const skip = (what: string): void =>
     onNotice(`${what} is skipped: the ${edition.license} edition of TimescaleDB has none`);
-  if (retentionMs > 0) {
-    tasks.push({ name: 'retention', run: (sql, nowMs) => dropChunks(sql, nowMs - retentionMs) });
-  }
+  if (retention.positionsMs > 0) tasks.push(dropping('positions', retention.positionsMs));
   if (compressAfterMs > 0 && !edition.hasCompression) skip('compression');
   else if (compressAfterMs > 0) {
     tasks.push({
       name: 'compression',
-      run: (sql, nowMs) =>
+      drops: null,
+      run: ({ sql, nowMs }) =>
         compressChunks(sql, nowMs - compressAfterMs, bounds.maintenanceChunksMax),
     });
   }
   if (!edition.hasAggregates) skip('the hourly aggregate');
-  else tasks.push({ name: 'aggregate', run: (sql, nowMs) => aggregate(sql, nowMs, retentionMs) });
+  else {
+    tasks.push({ name: 'aggregate', drops: null, run: (round) => aggregate(round, retention) });
+    if (retention.aggregatesMs > 0) {
+      tasks.push(dropping('positions_hourly', retention.aggregatesMs));
+    }
+  }
+  for (const { table, run } of createSweeps(retention, bounds)) {
+    tasks.push({
+      name: `retention of ${table}`,
+      drops: { source: table, unit: 'rows' },
+      run,
+    });
+  }
   if (database.kind === 'embedded') {
-    tasks.push({ name: 'vacuum', run: (sql) => sql.unsafe('vacuum (analyze) vehicles') });
+    tasks.push({
+      name: 'vacuum',
+      drops: null,
+      run: (round) => vacuum(round, lost, bounds.embeddedVacuumRowsMin),
+    });
   }
   return tasks;
 }
 
-// Hours whose positions were dropped keep what was made of them: the refresh must not reach them.
-async function aggregate(sql: ISql, nowMs: number, retentionMs: number): Promise<void> {
+function dropping(source: Chunked, ageMs: number): Task {
+  return {
+    name: `retention of ${source}`,
+    drops: { source, unit: 'chunks' },
+    async run({ sql, nowMs, onDropped }) {
+      onDropped(await dropChunks(sql, nowMs - ageMs, source));
+    },
+  };
+}
+
+// Hours whose positions were dropped keep what was made of them, and hours that were dropped are not made
+// again: the refresh must not reach them.
+async function aggregate(
+  { sql, nowMs }: Round,
+  { positionsMs, aggregatesMs }: RetentionAges,
+): Promise<void> {
   await createHourlyAggregate(sql);
-  await refreshHourlyAggregate(sql, retentionMs > 0 ? nowMs - retentionMs : null, nowMs);
+  const ages = [positionsMs, aggregatesMs].filter((ageMs) => ageMs > 0);
+  const fromMs = ages.length === 0 ? null : nowMs - Math.min(...ages);
+  await refreshHourlyAggregate(sql, fromMs, nowMs);
+}
+
+async function vacuum(
+  { sql, isStopped }: Round,
+  lost: Map<string, number>,
+  rowsMin: number,
+): Promise<void> {
+  const due = [...lost].filter(([, rows]) => rows >= rowsMin).map(([table]) => table);
+  for (const table of ['vehicles', ...due]) {
+    if (isStopped()) return;
+    await sql.unsafe(`vacuum (analyze) ${table}`);
+    lost.delete(table);
+  }
 }
 
 async function lock(sql: ISql): Promise<boolean> {

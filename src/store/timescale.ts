@@ -5,6 +5,7 @@
  * Bound: at most `chunksMax` chunks are compressed by one call, each in a transaction of its own.
  */
 import type { ISql } from 'postgres';
+import { badFlags } from './track.ts';
 
 export interface Edition {
   /** The version of the extension. */
@@ -41,10 +42,20 @@ export function chunkIntervalStatement(intervalMs: number): string {
   return `select set_chunk_time_interval('positions', interval '${intervalMs} milliseconds');`;
 }
 
+/** What consists of chunks. */
+export type Chunked = 'positions' | 'positions_hourly';
+
 /** Drops chunks that lie before `beforeMs` as a whole; how many. */
-export async function dropChunks(sql: ISql, beforeMs: number): Promise<number> {
+export async function dropChunks(
+  sql: ISql,
+  beforeMs: number,
+  source: Chunked = 'positions',
+): Promise<number> {
   const dropped = await sql`
-    select drop_chunks('positions', older_than => ${new Date(beforeMs)}::timestamptz)`;
+    select drop_chunks(
+      ${source}::text::regclass,
+      older_than => ${new Date(beforeMs)}::timestamptz
+    )`;
   return dropped.length;
 }
 
@@ -85,8 +96,22 @@ async function enableCompression(sql: ISql): Promise<void> {
     )`);
 }
 
-/** The hour of each vehicle: how many fixes, how fast, where it began and ended. */
+/** True where the hourly aggregate is there as this version makes it. */
+export async function hasHourlyAggregate(sql: ISql): Promise<boolean> {
+  const rows = await sql`
+    select from pg_attribute
+    where attrelid = to_regclass('positions_hourly') and attname = 'speed_sum_cms'`;
+  return rows.length > 0;
+}
+
+/**
+ * The hour of each vehicle: how many fixes, how fast, where and when it began and ended; without those that
+ * were filtered. Speeds are added up as integers, so that the sum is the same in every order. One that an
+ * earlier version made is made anew.
+ */
 export async function createHourlyAggregate(sql: ISql): Promise<void> {
+  if (await hasHourlyAggregate(sql)) return;
+  await sql.unsafe('drop materialized view if exists positions_hourly');
   await sql.unsafe(`
     create materialized view if not exists positions_hourly
     with (timescaledb.continuous, timescaledb.materialized_only = false) as
@@ -94,13 +119,17 @@ export async function createHourlyAggregate(sql: ISql): Promise<void> {
       time_bucket(interval '1 hour', time) as hour,
       vehicle_id,
       count(*)                as fixes,
-      avg(speed)              as speed_avg,
+      min(time)               as time_first,
+      max(time)               as time_last,
+      count(speed)            as speeds,
+      sum(round(speed::double precision * 100)::bigint) as speed_sum_cms,
       max(speed)              as speed_max,
       first(latitude, time)   as latitude_first,
       first(longitude, time)  as longitude_first,
       last(latitude, time)    as latitude_last,
       last(longitude, time)   as longitude_last
     from positions
+    where flags & ${badFlags} = 0
     group by hour, vehicle_id
     with no data`);
 }

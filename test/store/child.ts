@@ -6,6 +6,7 @@ import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/clock.ts';
 import { limits } from '../../src/limits.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { keepForEver } from '../../src/retention.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createWriter } from '../../src/store/writer.ts';
 import { batchOf, track } from './fixes.ts';
@@ -20,7 +21,7 @@ const database = await openDatabase({
   clock: systemClock,
   random: Math.random,
   chunkIntervalMs: 86_400_000,
-  retentionMs: 0,
+  retention: keepForEver,
   compressAfterMs: 0,
 });
 const writer = createWriter({

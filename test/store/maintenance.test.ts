@@ -2,101 +2,29 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { limits } from '../../src/limits.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import { createMaintenance, type Maintenance } from '../../src/store/maintenance.ts';
-import type { Connected } from '../../src/store/native.ts';
+import { keepForEver } from '../../src/retention.ts';
 import { openPool, type Pool } from '../../src/store/pool.ts';
-import { compressChunks, detectEdition, dropChunks } from '../../src/store/timescale.ts';
+import { compressChunks, detectEdition } from '../../src/store/timescale.ts';
 import { createWriter } from '../../src/store/writer.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { batchOf, placed, startMs } from './fixes.ts';
+import { createUpkeep, dayMs, keep, type Upkeep } from './upkeep.ts';
 
-const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 
 let test: TestDatabase;
+let upkeep: Upkeep;
 
 beforeAll(async () => {
   test = await openTestDatabase();
+  upkeep = createUpkeep(test);
 });
 
-beforeEach(async () => {
-  const { sql } = test.database;
-  // Not prepared: TimescaleDB changes the statement that it runs, and would not know it the second time.
-  await sql.unsafe('drop materialized view if exists positions_hourly');
-  await dropChunks(sql, startMs + 1_000 * dayMs);
-});
+beforeEach(() => upkeep.empty());
 
 afterAll(async () => {
   await test.cleanup();
 });
-
-/** Fixes of one vehicle, one a day, the newest at `startMs`. */
-async function storeDays(days: number): Promise<void> {
-  const writer = createWriter({
-    database: test.database,
-    bounds: limits,
-    metrics: createMetrics(),
-    clock: systemClock,
-    random: Math.random,
-  });
-  const fixes = Array.from({ length: days }, (_, age) =>
-    placed('veh-1', 0, { timeMs: startMs - age * dayMs }),
-  );
-  await writer.write(batchOf(fixes));
-}
-
-async function daysLeft(): Promise<number> {
-  const [row] = await test.database.sql<{ days: number }[]>`
-    select count(*)::integer as days from positions`;
-  return row?.days ?? 0;
-}
-
-/** A connection of its own to the same database. */
-function openSession(): Pool {
-  const { options } = test.database.sql as unknown as { options: { path?: string } };
-  return openPool({
-    target: test.url === null ? { path: options.path ?? '' } : { url: test.url },
-    max: 1,
-    connectTimeoutMs: limits.databaseConnectTimeoutMs,
-    onNotice: () => undefined,
-  });
-}
-
-interface Round {
-  readonly maintenance: Maintenance;
-  readonly metrics: ReturnType<typeof createMetrics>;
-  readonly notices: string[];
-}
-
-function make(
-  settings: { retentionMs?: number; compressAfterMs?: number; clock?: Clock } = {},
-  database: Pick<Connected, 'kind' | 'openSession'> = { kind: test.database.kind, openSession },
-): Round {
-  const metrics = createMetrics();
-  const notices: string[] = [];
-  const maintenance = createMaintenance({
-    database,
-    edition: test.database.edition,
-    bounds: limits,
-    clock: { ...systemClock, nowMs: () => startMs },
-    metrics,
-    onNotice: (text) => notices.push(text),
-    retentionMs: 0,
-    compressAfterMs: 0,
-    ...settings,
-  });
-  return { maintenance, metrics, notices };
-}
-
-async function runOnce(settings: {
-  retentionMs?: number;
-  compressAfterMs?: number;
-}): Promise<Round> {
-  const round = make(settings);
-  await round.maintenance.run();
-  await round.maintenance.stop();
-  return round;
-}
 
 describe('the edition', () => {
   it('is told from its license', async () => {
@@ -117,17 +45,49 @@ describe('the edition', () => {
 
 describe('retention', () => {
   it('drops what is older as a whole, and nothing else', async () => {
-    await storeDays(10);
-    const { metrics } = await runOnce({ retentionMs: 4 * dayMs });
+    await upkeep.storeDays(10);
+    const { metrics, notices } = await upkeep.runOnce({ retention: keep(4 * dayMs) });
     // The chunk that the limit goes through stays.
-    expect(await daysLeft()).toBe(5);
+    expect(await upkeep.daysLeft()).toBe(5);
+    expect(metrics.counters).toMatchObject({
+      maintenanceFailed: 0,
+      maintenanceRuns: 1,
+      retentionChunksDropped: 5,
+      retentionRowsDropped: 0,
+    });
+    expect(notices).toContainEqual(
+      expect.stringMatching(/^maintenance: retention of positions dropped 5 chunks in \d+ ms$/),
+    );
+  });
+
+  it('of aggregates drops what is older as a whole, and does not make it again', async (context) => {
+    if (!test.database.edition.hasAggregates) return context.skip();
+    await upkeep.storeDays(60);
+    await upkeep.runOnce({});
+    const hours = async (): Promise<number> => {
+      const rows = await test.database.sql`
+        select hour from positions_hourly where hour < ${new Date(startMs - 20 * dayMs)}`;
+      return rows.length;
+    };
+    const before = await hours();
+    const { metrics } = await upkeep.runOnce({
+      retention: { ...keepForEver, aggregatesMs: 20 * dayMs },
+    });
     expect(metrics.counters.maintenanceFailed).toBe(0);
+    expect(metrics.counters.retentionChunksDropped).toBeGreaterThan(0);
+    const after = await hours();
+    expect(after).toBeLessThan(before);
+    // Ten days of positions are one chunk of the aggregate, and the limit goes through one.
+    expect(after).toBeLessThan(10);
+    expect(await upkeep.daysLeft()).toBe(60);
+    await upkeep.runOnce({ retention: { ...keepForEver, aggregatesMs: 20 * dayMs } });
+    expect(await hours()).toBe(after);
   });
 
   it('of 0 keeps everything', async () => {
-    await storeDays(10);
-    await runOnce({ retentionMs: 0 });
-    expect(await daysLeft()).toBe(10);
+    await upkeep.storeDays(10);
+    await upkeep.runOnce({});
+    expect(await upkeep.daysLeft()).toBe(10);
   });
 });
 
@@ -140,20 +100,20 @@ describe('compression', () => {
   };
 
   it('compresses what is older where the edition can, else says that it is skipped', async () => {
-    await storeDays(10);
-    const { metrics, notices } = await runOnce({ compressAfterMs: 4 * dayMs });
+    await upkeep.storeDays(10);
+    const { metrics, notices } = await upkeep.runOnce({ compressAfterMs: 4 * dayMs });
     const { hasCompression } = test.database.edition;
     expect(await compressed()).toBe(hasCompression ? 5 : 0);
     expect(notices.filter((text) => text.startsWith('compression is skipped'))).toHaveLength(
       hasCompression ? 0 : 1,
     );
     expect(metrics.counters.maintenanceFailed).toBe(0);
-    expect(await daysLeft()).toBe(10);
+    expect(await upkeep.daysLeft()).toBe(10);
   });
 
   it('takes some chunks a round, the oldest first', async (context) => {
     if (!test.database.edition.hasCompression) return context.skip();
-    await storeDays(6);
+    await upkeep.storeDays(6);
     const { sql } = test.database;
     expect(await compressChunks(sql, startMs, 2)).toBe(2);
     expect(await compressChunks(sql, startMs, 2)).toBe(2);
@@ -172,8 +132,8 @@ describe('compression', () => {
 
   it('lets late rows and repeats into what is compressed', async (context) => {
     if (!test.database.edition.hasCompression) return context.skip();
-    await storeDays(6);
-    await runOnce({ compressAfterMs: dayMs });
+    await upkeep.storeDays(6);
+    await upkeep.runOnce({ compressAfterMs: dayMs });
     const writer = createWriter({
       database: test.database,
       bounds: limits,
@@ -193,16 +153,17 @@ describe('compression', () => {
 describe('the hourly aggregate', () => {
   it('is kept where the edition can, also of what retention dropped, else is skipped', async () => {
     const { sql, edition } = test.database;
-    await storeDays(10);
-    const first = await runOnce({});
+    await upkeep.storeDays(10);
+    const first = await upkeep.runOnce({});
     expect(first.metrics.counters.maintenanceFailed).toBe(0);
     if (!edition.hasAggregates) {
       expect(first.notices.join()).toContain('the hourly aggregate is skipped');
       return;
     }
-    const { metrics, notices } = await runOnce({ retentionMs: 4 * dayMs });
-    expect([metrics.counters.maintenanceFailed, notices]).toEqual([0, []]);
-    expect(await daysLeft()).toBe(5);
+    const { metrics, notices } = await upkeep.runOnce({ retention: keep(4 * dayMs) });
+    expect(metrics.counters.maintenanceFailed).toBe(0);
+    expect(notices).toEqual([expect.stringMatching(/retention of positions dropped 5 chunks/)]);
+    expect(await upkeep.daysLeft()).toBe(5);
     const hours = await sql`select hour, fixes, speed_max from positions_hourly order by hour`;
     expect(hours).toHaveLength(10);
     expect(hours[0]).toEqual({
@@ -215,31 +176,31 @@ describe('the hourly aggregate', () => {
 
 describe('a round', () => {
   it('leaves the work to the node that is at it', async () => {
-    await storeDays(10);
-    const other = openSession();
+    await upkeep.storeDays(10);
+    const other = upkeep.openSession();
     try {
       const [row] = await other.sql`select pg_try_advisory_lock(7070002) as locked`;
       expect(row).toEqual({ locked: true });
       // The embedded database has one session, and one node.
       const isAlone = test.database.kind === 'embedded';
-      await runOnce({ retentionMs: 4 * dayMs });
-      expect(await daysLeft()).toBe(isAlone ? 5 : 10);
+      await upkeep.runOnce({ retention: keep(4 * dayMs) });
+      expect(await upkeep.daysLeft()).toBe(isAlone ? 5 : 10);
       await other.sql`select pg_advisory_unlock(7070002)`;
     } finally {
       await other.close();
     }
-    await runOnce({ retentionMs: 4 * dayMs });
-    expect(await daysLeft()).toBe(5);
+    await upkeep.runOnce({ retention: keep(4 * dayMs) });
+    expect(await upkeep.daysLeft()).toBe(5);
   });
 
   it('goes on after a task that fails, counts it and tells', async () => {
-    await storeDays(3);
+    await upkeep.storeDays(3);
     const { sql } = test.database;
     await sql`alter table positions rename to elsewhere`;
     try {
-      const { metrics, notices } = await runOnce({ retentionMs: dayMs });
+      const { metrics, notices } = await upkeep.runOnce({ retention: keep(dayMs) });
       expect(metrics.counters.maintenanceFailed).toBeGreaterThan(0);
-      expect(notices.join()).toMatch(/maintenance: retention failed .*positions/);
+      expect(notices.join()).toMatch(/maintenance: retention of positions failed .*positions/);
     } finally {
       await sql`alter table elsewhere rename to positions`;
     }
@@ -253,7 +214,10 @@ describe('a round', () => {
         connectTimeoutMs: 1_000,
         onNotice: () => undefined,
       });
-    const { maintenance, metrics, notices } = make({}, { kind: 'native', openSession: nowhere });
+    const { maintenance, metrics, notices } = upkeep.make(
+      {},
+      { kind: 'native', openSession: nowhere },
+    );
     await maintenance.run();
     await maintenance.stop();
     expect(metrics.counters.maintenanceFailed).toBe(1);
@@ -261,7 +225,7 @@ describe('a round', () => {
   });
 
   it('comes again with every interval until it is stopped', async () => {
-    await storeDays(10);
+    await upkeep.storeDays(10);
     let tick: () => void = () => undefined;
     let cancelled = 0;
     const clock: Clock = {
@@ -273,27 +237,27 @@ describe('a round', () => {
         return { cancel: () => (cancelled += 1) };
       },
     };
-    const { maintenance } = make({ retentionMs: 4 * dayMs, clock });
+    const { maintenance } = upkeep.make({ retention: keep(4 * dayMs), clock });
     tick();
     await maintenance.run();
-    expect(await daysLeft()).toBe(5);
-    await storeDays(10);
+    expect(await upkeep.daysLeft()).toBe(5);
+    await upkeep.storeDays(10);
     tick();
     await maintenance.run();
-    expect(await daysLeft()).toBe(5);
+    expect(await upkeep.daysLeft()).toBe(5);
     await maintenance.stop();
     expect(cancelled).toBe(1);
   });
 
   it('runs once however often it is asked for', async () => {
     let sessions = 0;
-    const { maintenance } = make(
+    const { maintenance } = upkeep.make(
       {},
       {
         kind: test.database.kind,
         openSession() {
           sessions += 1;
-          return openSession();
+          return upkeep.openSession();
         },
       },
     );

@@ -11,6 +11,7 @@ import postgres from 'postgres';
 import { systemClock } from '../../src/clock.ts';
 import { limits } from '../../src/limits.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { keepForEver } from '../../src/retention.ts';
 import { openDatabase, type Database, type DatabaseOptions } from '../../src/store/database.ts';
 
 /** The server that tests run on; null for the embedded database. */
@@ -40,7 +41,7 @@ export async function openTestDatabase(
     random: Math.random,
     onNotice: (text) => notices.push(text),
     chunkIntervalMs: 86_400_000,
-    retentionMs: 0,
+    retention: keepForEver,
     compressAfterMs: 0,
     ...overrides,
     url: place.url,

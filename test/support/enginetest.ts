@@ -12,6 +12,7 @@ import postgres, { type ISql } from 'postgres';
 import { systemClock } from '../../src/clock.ts';
 import { limits } from '../../src/limits.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { keepForEver } from '../../src/retention.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { startTestEngine, type TestEngine, type TestEngineOptions } from './engine.ts';
 
@@ -47,7 +48,7 @@ export async function openEngineTest(env: TestEngineOptions['env'] = {}): Promis
       clock: systemClock,
       random: Math.random,
       chunkIntervalMs: 86_400_000,
-      retentionMs: 0,
+      retention: keepForEver,
       compressAfterMs: 0,
     });
     try {
