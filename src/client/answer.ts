@@ -3,7 +3,7 @@
  * Invariant: an answer of the right shape or `null`; what an answer has beyond it is ignored.
  * Bound: work follows the answer's length.
  */
-import { isPlainMap } from '../wire/attributes.ts';
+import { isCount, isPlainMap } from '../wire/attributes.ts';
 import { isPositions } from '../wire/reply.ts';
 import type { Plain, PlainMap, SubscribeResult as WireResult } from '../wire/types.ts';
 import type { AreaBounds } from './bounds.ts';
@@ -79,8 +79,4 @@ function readEvents(topic: string, value: Plain): TopicEvent[] | null {
     events.push({ topic, offset, event, data, timeMs });
   }
   return events;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -9,7 +9,7 @@ import type { RefusalName } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
-import { encodeSubscriberReply, type Codec } from '../wire/encode.ts';
+import { codecs, encodeSubscriberReply } from '../wire/encode.ts';
 import type { Encoded } from '../wire/positions.ts';
 import { frameTypes } from '../wire/types.ts';
 import type { Channels, OpenChannel } from './channels.ts';
@@ -65,8 +65,6 @@ interface Pending {
   readonly position: number;
   readonly waiters: { readonly isRepeat: boolean; readonly done: Done }[];
 }
-
-const codecs: readonly Codec[] = ['messagepack', 'json'];
 
 export function createAnnouncer(options: AnnouncerOptions): Announcer {
   const { channels, journal, metrics, bounds } = options;

@@ -7,7 +7,7 @@
 import type { RefusalName } from '../errors.ts';
 import { isVehicleId, type Identity } from '../identity.ts';
 import type { Plain, PlainMap } from '../wire/types.ts';
-import { isPlainMap } from '../wire/attributes.ts';
+import { isCount, isPlainMap } from '../wire/attributes.ts';
 import {
   mayCall,
   mayFollow,
@@ -132,8 +132,4 @@ function readPublication(
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= textLengthMax;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

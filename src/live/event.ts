@@ -7,7 +7,7 @@
  */
 import type { Limits } from '../limits.ts';
 import type { TopicEvent } from '../store/events.ts';
-import { isCleanText, isPlain } from '../wire/attributes.ts';
+import { isCleanText, isCount, isPlain } from '../wire/attributes.ts';
 import { toJson } from '../wire/json.ts';
 import { parseMessagePack, toMessagePack } from '../wire/messagepack.ts';
 
@@ -98,8 +98,4 @@ export function heldBytes(event: TopicEvent): number {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && isCleanText(value);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -32,11 +32,11 @@ export function openPositions(
 ): PositionSubscription {
   const { publisher, audiences, vehicles, states, metrics, bounds } = plane;
   const { socket, codec } = listener;
-  const { tenant } = listener.identity();
+  let identity = listener.identity();
+  const { tenant } = identity;
   const text = topicText(asked.topic);
   let topic = asked.topic;
   let { minIntervalMs } = asked;
-  let identity = listener.identity();
   let feed = open();
   answer(asked.request, begin(), false);
   catchUp();

@@ -8,7 +8,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Codec } from '../wire/encode.ts';
+import { codecs, type Codec } from '../wire/encode.ts';
 import { encodePosition, livePosition, positionFrames, type Encoded } from '../wire/positions.ts';
 import type { Audience, Audiences, Cells } from './audience.ts';
 import type { EncodeOnce, Feed } from './feed.ts';
@@ -41,8 +41,6 @@ interface Track {
   readonly encoded: Record<Codec, Encoded[]>;
   count: number;
 }
-
-const codecs: readonly Codec[] = ['messagepack', 'json'];
 
 export function createPublisher(options: PublisherOptions): Publisher {
   const { audiences, clock, metrics, bounds } = options;

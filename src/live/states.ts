@@ -8,7 +8,7 @@
  */
 import { every, type Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
-import { encodeSubscriberReply, type Codec } from '../wire/encode.ts';
+import { codecs, encodeSubscriberReply, type Codec } from '../wire/encode.ts';
 import type { Encoded } from '../wire/positions.ts';
 import { frameTypes, type Plain, type PlainMap } from '../wire/types.ts';
 import type { Audiences } from './audience.ts';
@@ -43,7 +43,6 @@ export interface States {
   stop(): void;
 }
 
-const codecs: readonly Codec[] = ['messagepack', 'json'];
 export const systemTopic = 'system';
 
 /** The frame of a state, for one codec. */

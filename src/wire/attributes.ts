@@ -49,6 +49,11 @@ export function isPlain(value: unknown, depth = 0): value is Plain {
   return Object.entries(value).every(([key, item]) => isCleanText(key) && isPlain(item, depth + 1));
 }
 
+/** True for a time, an offset, a number of something. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 /** Text that PostgreSQL can hold: no NUL, no lone surrogate. */
 export function isCleanText(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();

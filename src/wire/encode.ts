@@ -16,6 +16,8 @@ import {
 /** `messagepack` is subprotocol fleetwire.v1, `json` is fleetwire.v1.json. */
 export type Codec = 'messagepack' | 'json';
 
+export const codecs: readonly Codec[] = ['messagepack', 'json'];
+
 export const subprotocols = {
   messagepack: 'fleetwire.v1',
   json: 'fleetwire.v1.json',

@@ -4,7 +4,7 @@
  * engine may say more than an old client understands, and never throws on what it is sent.
  * Bound: work follows the frame's length.
  */
-import { isPlain, isPlainMap } from './attributes.ts';
+import { isCount, isPlain, isPlainMap } from './attributes.ts';
 import type { Parsed } from './messagepack.ts';
 import {
   frameTypes,
@@ -109,10 +109,6 @@ function isPosition(value: unknown): value is LivePosition {
 
 function arrayOf(parsed: Parsed): readonly unknown[] | null {
   return 'value' in parsed && Array.isArray(parsed.value) ? parsed.value : null;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isCounts(value: unknown): value is readonly number[] {

@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createRandom } from '../../src/cli/random.ts';
 import { limits } from '../../src/limits.ts';
-import type { Codec } from '../../src/wire/encode.ts';
+import { codecs, type Codec } from '../../src/wire/encode.ts';
 import { until } from '../client/peerfixture.ts';
 import { testToken } from '../support/engine.ts';
 import { openEngineTest, type EngineTest } from '../support/enginetest.ts';
@@ -24,7 +24,6 @@ import { openProxy, type Proxy } from '../support/proxy.ts';
 import { createPublisher, type Publication, type Publisher } from '../support/publisher.ts';
 
 const topics = ['trip:t1', 'notification:anna', 'emergency'] as const;
-const codecs: readonly Codec[] = ['messagepack', 'json'];
 const slices = 100;
 const eventsPerSlice = 100;
 /** About what a slice has as frames: most cuts are in the middle of it, some are before it or after it. */

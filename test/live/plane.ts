@@ -51,19 +51,6 @@ const parse = (message: Encoded): unknown[] => {
   return ('value' in parsed ? parsed.value : []) as unknown[];
 };
 
-export function identityOf(changes: Partial<Identity>): Identity {
-  return {
-    subject: 'anna',
-    tenant: 'default',
-    role: 'viewer',
-    vehicles: null,
-    issuer: 'fleetwire',
-    tokenId: null,
-    expiresAtMs: Number.MAX_SAFE_INTEGER,
-    ...changes,
-  };
-}
-
 export function createTestPlane(bounds: Limits = limits): TestPlane {
   const clock = createManualClock();
   const metrics = createMetrics();
