@@ -7,7 +7,7 @@ import { createPresence } from '../../src/live/presence.ts';
 import { createVehicles, type Vehicle } from '../../src/live/vehicles.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { parseMessagePack } from '../../src/wire/messagepack.ts';
-import { identityOf } from '../live/plane.ts';
+import { identityOf } from '../support/identities.ts';
 import { createManualClock } from '../support/clock.ts';
 
 function createFixture(subject: string) {

@@ -15,7 +15,7 @@ import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import { rowFormat } from '../../src/store/row.ts';
 import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
 import { frameTypes } from '../../src/wire/types.ts';
-import { identityOf } from '../live/plane.ts';
+import { identityOf } from '../support/identities.ts';
 
 const bounds = { ...limits, framesInFlightMax: 100 };
 const now = Date.now();

@@ -8,7 +8,8 @@ import { refusals } from '../../src/errors.ts';
 import { roles, type Identity, type Role } from '../../src/identity.ts';
 import { limits } from '../../src/limits.ts';
 import { mayManage, methods, type Method } from '../../src/live/access.ts';
-import { createTestPlane, identityOf, type TestPlane, type TestSubscriber } from './plane.ts';
+import { identityOf } from '../support/identities.ts';
+import { createTestPlane, type TestPlane, type TestSubscriber } from './plane.ts';
 
 const tenants = ['default', 'acme', 'acme-b'];
 const vehicleIds = ['v1', 'bus-1', 'bus-2'];

@@ -4,7 +4,8 @@ import { refusals, type RefusalName } from '../../src/errors.ts';
 import type { Role } from '../../src/identity.ts';
 import { limits } from '../../src/limits.ts';
 import type { PlainMap } from '../../src/wire/types.ts';
-import { createTestPlane, identityOf, type TestPlane } from './plane.ts';
+import { identityOf } from '../support/identities.ts';
+import { createTestPlane, type TestPlane } from './plane.ts';
 
 const raised = { topic: 'emergency', id: 'e1', event: 'raised', subject: 'e1', isOpen: true };
 

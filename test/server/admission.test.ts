@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createAdmission, type Admission } from '../../src/server/admission.ts';
 import type { Offer } from '../../src/server/offer.ts';
-import { identityOf } from './identities.ts';
+import { identityOf } from '../support/identities.ts';
 
 const offer: Offer = {
   token: 'x',

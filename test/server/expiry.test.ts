@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { sweepExpired } from '../../src/server/expiry.ts';
 import { createManualClock } from '../support/clock.ts';
-import { identityOf } from './identities.ts';
+import { identityOf } from '../support/identities.ts';
 
 const bounds = { clockToleranceS: 5, tokenGraceS: 30 };
 

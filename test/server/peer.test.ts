@@ -4,7 +4,7 @@ import type { Identity } from '../../src/identity.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { Verdict } from '../../src/server/auth.ts';
 import { createPeer, refusalOfIdentity } from '../../src/server/peer.ts';
-import { identityOf } from './identities.ts';
+import { identityOf } from '../support/identities.ts';
 
 function peerOf(verdict: Verdict = { refused: 'tokenMissing' }) {
   const revoked = new Set<string>();

@@ -5,7 +5,7 @@ import { endingBySocket } from '../../src/server/ending.ts';
 import { createRecorder, type Recorded } from '../../src/server/recorder.ts';
 import type { StoredSession } from '../../src/store/connections.ts';
 import { createManualClock } from '../support/clock.ts';
-import { identityOf } from './identities.ts';
+import { identityOf } from '../support/identities.ts';
 
 const limits = {
   connectionsMax: 2,
@@ -40,7 +40,7 @@ function stage(over: Partial<typeof limits> = {}) {
     const peer: Recorded = {
       id: `session-${last}`,
       plane: 'live',
-      identity: identityOf({ subject: `user-${last}` }),
+      identity: identityOf({ tenant: 'acme', subject: `user-${last}` }),
       traffic: { framesReceived: last, bytesReceived: 2, framesSent: 3, bytesSent: 4 },
     };
     recorder.begin(peer, '10.0.0.1');

@@ -4,7 +4,7 @@ import { createMetrics } from '../../src/metrics.ts';
 import { createRevocations } from '../../src/server/revocations.ts';
 import type { StoredRevocation } from '../../src/store/revocations.ts';
 import { createManualClock } from '../support/clock.ts';
-import { identityOf } from './identities.ts';
+import { identityOf } from '../support/identities.ts';
 
 const bounds = { revocationsMax: 3, clockToleranceS: 5 };
 
@@ -43,7 +43,7 @@ function stage(stored: readonly StoredRevocation[] = []) {
 }
 
 const token = (tokenId: string | null, over: Partial<Identity> = {}): Identity =>
-  identityOf({ tokenId, ...over });
+  identityOf({ tenant: 'acme', tokenId, ...over });
 
 describe('a revocation', () => {
   it('is in force at once, also while it is being stored', async () => {

@@ -1,7 +1,12 @@
 /** Fixes for the store's tests: plain ones by number, any by fast-check, and batches of them. */
 import fc from 'fast-check';
+import { systemClock } from '../../src/clock.ts';
+import { limits } from '../../src/limits.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import type { Batch } from '../../src/store/batch.ts';
+import type { Database } from '../../src/store/database.ts';
 import { appendRow, createRows } from '../../src/store/row.ts';
+import { createWriter, type WriteResult } from '../../src/store/writer.ts';
 import type { Fix } from '../../src/wire/types.ts';
 
 /** A fix and whose it is, as a row has it. */
@@ -99,3 +104,16 @@ export const anyPlaced: fc.Arbitrary<Placed> = fc.record({
   fix: anyFix,
   receivedAtMs: fc.integer({ min: 946_684_800_000, max: Date.UTC(2030, 0, 1) }),
 });
+
+/** Writes them as the engine does. */
+export function storeFixes(database: Database, fixes: readonly Placed[]): Promise<WriteResult> {
+  const metrics = createMetrics();
+  const writer = createWriter({
+    database,
+    bounds: limits,
+    metrics,
+    clock: systemClock,
+    random: Math.random,
+  });
+  return writer.write(batchOf(fixes));
+}

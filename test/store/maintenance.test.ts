@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { limits } from '../../src/limits.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import { keepForEver } from '../../src/retention.ts';
 import { openPool, type Pool } from '../../src/store/pool.ts';
 import { compressChunks, detectEdition } from '../../src/store/timescale.ts';
-import { createWriter } from '../../src/store/writer.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { batchOf, placed, startMs } from './fixes.ts';
+import { storeFixes, placed, startMs } from './fixes.ts';
 import { createUpkeep, dayMs, keep, type Upkeep } from './upkeep.ts';
 
 const hourMs = 3_600_000;
@@ -134,16 +132,9 @@ describe('compression', () => {
     if (!test.database.edition.hasCompression) return context.skip();
     await upkeep.storeDays(6);
     await upkeep.runOnce({ compressAfterMs: dayMs });
-    const writer = createWriter({
-      database: test.database,
-      bounds: limits,
-      metrics: createMetrics(),
-      clock: systemClock,
-      random: Math.random,
-    });
     const repeats = [placed('veh-1', 0, { timeMs: startMs - 4 * dayMs })];
     const late = [placed('veh-1', 0, { timeMs: startMs - 4 * dayMs + 1 })];
-    expect(await writer.write(batchOf([...repeats, ...late]))).toMatchObject({
+    expect(await storeFixes(test.database, [...repeats, ...late])).toMatchObject({
       stored: 1,
       duplicates: 1,
     });

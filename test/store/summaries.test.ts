@@ -1,9 +1,6 @@
 /** Summaries of hours and days: by the aggregate and by the positions the same, and what they should be. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
 import { distanceM } from '../../src/fleet/distance.ts';
-import { limits } from '../../src/limits.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import {
   distancesOf,
   summariesOfAggregate,
@@ -15,10 +12,9 @@ import {
   hasHourlyAggregate,
   refreshHourlyAggregate,
 } from '../../src/store/timescale.ts';
-import { createWriter } from '../../src/store/writer.ts';
 import { fixFlags } from '../../src/wire/types.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { batchOf, placed, type Placed } from './fixes.ts';
+import { storeFixes, placed, type Placed } from './fixes.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -41,15 +37,8 @@ const fixes: readonly Placed[] = Array.from({ length: 3_600 }, (_, index) => {
 
 beforeAll(async () => {
   test = await openTestDatabase();
-  const writer = createWriter({
-    database: test.database,
-    bounds: limits,
-    metrics: createMetrics(),
-    clock: systemClock,
-    random: Math.random,
-  });
   const others = [placed('bus-10', 0, { timeMs: fromMs }), placed('acme/bus-1', 0)];
-  await writer.write(batchOf([...fixes, ...others]));
+  await storeFixes(test.database, [...fixes, ...others]);
 });
 
 afterAll(() => test.cleanup());

@@ -1,26 +1,15 @@
 /** A track, page by page. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
-import { limits } from '../../src/limits.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import { countTrack, hasPositions, readTrack, type TrackFix } from '../../src/store/track.ts';
-import { createWriter } from '../../src/store/writer.ts';
 import { fixFlags } from '../../src/wire/types.ts';
 import { openTestDatabase, type TestDatabase } from '../support/database.ts';
-import { batchOf, placed, startMs, track } from './fixes.ts';
+import { storeFixes, placed, startMs, track } from './fixes.ts';
 
 let test: TestDatabase;
 const range = { key: 'bus-1', fromMs: startMs, toMs: startMs + 3_600_000, isAll: false };
 
 beforeAll(async () => {
   test = await openTestDatabase();
-  const writer = createWriter({
-    database: test.database,
-    bounds: limits,
-    metrics: createMetrics(),
-    clock: systemClock,
-    random: Math.random,
-  });
   const flagged = [
     placed('bus-1', 100, { flags: fixFlags.late | fixFlags.backfill }),
     placed('bus-1', 101, { flags: fixFlags.clockSkew | fixFlags.backfill }),
@@ -40,7 +29,7 @@ beforeAll(async () => {
     ...track('acme/bus-1', 5),
     ...track('bus-2', 5),
   ];
-  await writer.write(batchOf(rows));
+  await storeFixes(test.database, rows);
 });
 
 afterAll(() => test.cleanup());

@@ -14,9 +14,8 @@ import {
 import type { Connected } from '../../src/store/native.ts';
 import { openPool, type Pool } from '../../src/store/pool.ts';
 import { dropChunks } from '../../src/store/timescale.ts';
-import { createWriter } from '../../src/store/writer.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { batchOf, placed, startMs } from './fixes.ts';
+import { storeFixes, placed, startMs } from './fixes.ts';
 
 export const dayMs = 86_400_000;
 
@@ -84,17 +83,10 @@ export function createUpkeep(test: TestDatabase): Upkeep {
       await dropChunks(sql, startMs + 1_000 * dayMs);
     },
     async storeDays(days) {
-      const writer = createWriter({
-        database: test.database,
-        bounds: limits,
-        metrics: createMetrics(),
-        clock: systemClock,
-        random: Math.random,
-      });
       const fixes = Array.from({ length: days }, (_, age) =>
         placed('veh-1', 0, { timeMs: startMs - age * dayMs }),
       );
-      await writer.write(batchOf(fixes));
+      await storeFixes(test.database, fixes);
     },
     async daysLeft() {
       const [row] = await sql<{ days: number }[]>`

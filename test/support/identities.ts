@@ -1,15 +1,15 @@
-/** Identities for tests. */
+/** Identities for tests: a viewer of the default tenant, but for what a test is about. */
 import type { Identity } from '../../src/identity.ts';
 
-export function identityOf(over: Partial<Identity> = {}): Identity {
+export function identityOf(changes: Partial<Identity> = {}): Identity {
   return {
     subject: 'anna',
-    tenant: 'acme',
+    tenant: 'default',
     role: 'viewer',
     vehicles: null,
     issuer: 'fleetwire',
     tokenId: null,
-    expiresAtMs: 2_000_000_000_000,
-    ...over,
+    expiresAtMs: Number.MAX_SAFE_INTEGER,
+    ...changes,
   };
 }
