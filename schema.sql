@@ -269,7 +269,6 @@ create table if not exists users (
   primary key (tenant, subject)
 );
 
--- The next three are for the fold over fixes (src/fleet/derive.ts), which the engine does not use yet.
 -- What a vehicle's fixes have told beside trips: fences, speeds, braking, switches. As they tell it in the order of
 -- their time: where late ones change it, what follows from them is replaced.
 create table if not exists vehicle_events (

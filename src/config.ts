@@ -11,6 +11,7 @@ import { FleetwireError } from './errors.ts';
 import { roles, type Role } from './identity.ts';
 import { checkLimits, limits, type Limits } from './limits.ts';
 import { retentionSchema, retentionSettings } from './retention.ts';
+import { thresholdSchema, thresholdSettings } from './thresholds.ts';
 
 interface Setting {
   readonly env: string;
@@ -165,6 +166,7 @@ export const settings = {
     fallback: String(limits.emergencyRepeatMs),
     help: 'ms after which the roles on call are told of an emergency again',
   },
+  ...thresholdSettings,
   logLevel: {
     env: 'FLEETWIRE_LOG_LEVEL',
     fallback: 'info',
@@ -265,6 +267,7 @@ const schema = z.object({
   compressAfterDays: day,
   escalation: z.string().transform(readChain),
   emergencyRepeatMs: milliseconds,
+  ...thresholdSchema,
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']),
 });
 

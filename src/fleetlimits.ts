@@ -88,6 +88,29 @@ export const fleetLimits = {
   fenceExitAccuracies: 4,
   /** The accuracy of a fix that has none, which is that of a receiver under an open sky. */
   fenceAccuracyM: 10,
+
+  // What follows from positions, as it is kept.
+  /** How often trips are looked for that a silence has ended, and how long nothing has come of their vehicle then. */
+  tripLapseMs: 30_000,
+  /** Between two states of a vehicle that are kept to go over its past from: an hour of fixes is read in 50 ms. */
+  snapshotIntervalMs: 3_600_000,
+  /** Events and states of vehicles that wait for the database, 500 bytes each; beyond it they are folded again. */
+  harvestPendingMax: 50_000,
+  /** The same of events of trips that wait for the journal. */
+  tripNewsPendingMax: 10_000,
+  /** Rows of these written by one statement. */
+  harvestPageRowsMax: 1_000,
+  /** How often vehicles with late fixes are looked for; one at a time is folded again. */
+  recomputeIntervalMs: 1_000,
+  /** Late fixes come many together: so long after the last of them, but no longer than this after the first. */
+  recomputeDelayMs: 1_000,
+  recomputeDelayMaxMs: 30_000,
+  /** Fixes of one vehicle in one round, some seconds; one that has more goes on when others had their turn. */
+  recomputeRowsMax: 100_000,
+  /** Rows read by one statement: little enough to leave the database free. */
+  recomputePageRowsMax: 2_000,
+  /** Fixes of a vehicle that come while it is folded again; one that has more is begun anew. */
+  recomputeTailMax: 10_000,
 } as const;
 
 /** With what they depend on of the others. */
@@ -135,6 +158,17 @@ export function fleetRelations(bounds: Bounds): readonly Relation[] {
     {
       holds: bounds.tripStopsMax * 100 + 2_048 <= bounds.eventBytesMax,
       sentence: 'eventBytesMax must hold a trip with its stops (tripStopsMax)',
+    },
+    {
+      holds:
+        bounds.recomputePageRowsMax <= bounds.recomputeRowsMax &&
+        bounds.recomputeDelayMs <= bounds.recomputeDelayMaxMs,
+      sentence:
+        'recomputePageRowsMax <= recomputeRowsMax, and recomputeDelayMs <= recomputeDelayMaxMs',
+    },
+    {
+      holds: bounds.snapshotIntervalMs > 0 && bounds.tripLapseMs > 0,
+      sentence: 'snapshotIntervalMs and tripLapseMs must be positive',
     },
     {
       holds: bounds.harshIntervalMinMs <= bounds.harshIntervalMaxMs,

@@ -97,6 +97,8 @@ function demoEnvironment(): Record<string, string | undefined> {
     [settings.port.env]: process.env[settings.port.env] ?? '0',
     [settings.dataDir.env]: process.env[settings.dataDir.env] ?? dataDir,
     [settings.jwksUrl.env]: '',
+    // The journey is played faster than any vehicle drives.
+    [settings.filterJumpSpeedCms.env]: process.env[settings.filterJumpSpeedCms.env] ?? '0',
   };
 }
 

@@ -1,9 +1,9 @@
 /**
  * The way of one fix, from a device's frame to the acks: all control flow between the stages is here.
  *
- *   frame -> decode -> validate -> lane -> row bytes -> journal -> (durable) ack 1
- *                                   |                      \-> drain -> (stored) ack 2
- *                                   \-> live
+ *   frame -> decode -> validate -> lane -> fold -> row bytes -> journal -> (durable) ack 1
+ *                                           |                      \-> drain -> (stored) ack 2
+ *                                           \-> live
  *
  * Invariant: a frame is acked only after the journal holds all its accepted fixes durably; what is refused
  * or repeated is acked with its neighbours. Nothing here waits: completions come back as positions.
@@ -12,15 +12,17 @@
 import type { Clock } from '../clock.ts';
 import { isTemporary, refusals, type RefusalName } from '../errors.ts';
 import type { Courier } from '../fleet/courier.ts';
+import { countFiltered, isOutdated } from '../fleet/filter.ts';
+import type { Folds } from '../fleet/folds.ts';
 import type { Hearing } from '../fleet/hearing.ts';
 import { homeOf, isVehicleId, speaksFor } from '../identity.ts';
-import type { Journal, JournalRecord } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import { rowBytesMax, type Limits } from '../limits.ts';
 import { eventRecordKind } from '../live/event.ts';
 import type { Presence } from '../live/presence.ts';
 import { emptyFix, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
-import { appendRow, createRows, decodeRow, type Rows } from '../store/row.ts';
+import { appendRow, createRows, type Rows } from '../store/row.ts';
 import { decodeDeviceFrame, decodeFix, type Refused } from '../wire/decode.ts';
 import { ackLevels, fixFlags, frameTypes, type Fix } from '../wire/types.ts';
 import type { DeviceFrame, PositionsFrame, RefreshFrame } from '../wire/types.ts';
@@ -39,6 +41,8 @@ export interface PipelineOptions {
   readonly courier: Pick<Courier, 'connected' | 'disconnected'>;
   /** Takes frames of everything but positions. */
   readonly hearing: Hearing;
+  /** Judges each live fix, and tells what follows from it. */
+  readonly folds: Pick<Folds, 'take' | 'late'>;
   /** Called for each live fix, after the vehicle has moved. */
   readonly onLive: (vehicle: Vehicle) => void;
   readonly ackFirst: 'journaled' | 'stored';
@@ -60,18 +64,8 @@ export interface Pipeline {
   onStored(position: number): void;
 }
 
-/** Puts what a replayed record says about its vehicle into the cache; for the journal's `visit`. */
-export function restoreRecord(vehicles: Vehicles, record: JournalRecord): void {
-  if (record.kind !== recordKinds.live) return;
-  for (let at = 0; at < record.payload.length;) {
-    const row = decodeRow(record.payload, at);
-    vehicles.restore(row.vehicleKey, row.fix, row.receivedAtMs, 'journal');
-    at = row.end;
-  }
-}
-
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { journal, vehicles, metrics, clock, bounds } = options;
+  const { journal, vehicles, folds, metrics, clock, bounds } = options;
   const { counters } = metrics;
   const rowsBytesMax = bounds.fixesPerFrameMax * rowBytesMax(bounds);
   /** Rows of one frame, by lane, on their way to the journal; the buffers are reused. */
@@ -209,14 +203,32 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function takeFix(vehicle: Vehicle, nowMs: number): void {
     const chosen = chooseLane(fix, vehicle.last, !vehicle.isFromTable, nowMs, bounds);
-    const lane = chosen === 'live' && !vehicles.track(vehicle) ? untrackedLane() : chosen;
+    const lane = chosen === 'live' ? foldedLane(vehicle, nowMs) : chosen;
     countLane(lane, fix);
     if (lane === 'repeated' || lane === 'conflicting') return;
+    if (lane === 'backfill') markOutdated(nowMs);
     appendRow(lanes[lane], vehicle.keyBytes, fix, nowMs);
-    if (lane !== 'live') return;
+    if (lane === 'backfill') return folds.late(vehicle, fix);
     vehicles.move(vehicle, fix, nowMs);
     if (vehicle.state === 'idle') options.presence.heard(vehicle);
     options.onLive(vehicle);
+  }
+
+  // What the fold does not take is stored as it is, but nobody is shown it.
+  function foldedLane(vehicle: Vehicle, nowMs: number): Lane {
+    if (!vehicles.track(vehicle)) return untrackedLane();
+    if (markOutdated(nowMs)) return 'backfill';
+    const flag = folds.take(vehicle, fix);
+    if (flag === 0) return 'live';
+    countFiltered(flag, metrics);
+    return 'backfill';
+  }
+
+  function markOutdated(nowMs: number): boolean {
+    if (!isOutdated(fix.timeMs, nowMs, bounds)) return false;
+    if ((fix.flags & fixFlags.outdated) === 0) countFiltered(fixFlags.outdated, metrics);
+    fix.flags |= fixFlags.outdated;
+    return true;
   }
 
   // A vehicle too many is kept like all others, but nobody is shown it.

@@ -18,7 +18,7 @@ export interface Vehicle {
   isFromTable: boolean;
   readonly last: Fix;
   receivedAtMs: number;
-  /** Moved since it was last written to the database. */
+  /** Moved or touched since it was last written to the database. */
   isDirty: boolean;
   /** Fixes that the next fleet frame stands for; 0 where it has none of this vehicle. */
   fixesInTick: number;
@@ -53,9 +53,14 @@ export interface Vehicles {
   ofTenant(tenant: string): Iterable<Vehicle>;
   /** Makes `fix` the last known one; the caller has decided that it is newer. */
   move(vehicle: Vehicle, fix: Fix, receivedAtMs: number): void;
-  /** The same from the table or the journal at start: only when newer, or the same from the journal. */
-  restore(key: string, fix: Fix, receivedAtMs: number, source: 'table' | 'journal'): void;
-  /** Vehicles that moved since the last call, which are then clean. */
+  /**
+   * The same from the table or the journal at start: only when newer, or the same from the journal. Null where it is
+   * not, or there are too many.
+   */
+  restore(key: string, fix: Fix, receivedAtMs: number, source: 'table' | 'journal'): Vehicle | null;
+  /** What is known of the vehicle has changed, though it has not moved: its row is to be written. */
+  touch(vehicle: Vehicle): void;
+  /** Vehicles that moved or were touched since the last call, which are then clean. */
   takeDirty(): Vehicle[];
   /** Gives back what could not be written. */
   putBack(vehicles: readonly Vehicle[]): void;
@@ -111,13 +116,15 @@ export function createVehicles(vehiclesMax: number): Vehicles {
     restore(key, fix, receivedAtMs, source) {
       const { tenant, id } = parseVehicleKey(key);
       const vehicle = find(tenant, id) ?? createVehicle(tenant, id);
-      if (fix.timeMs < vehicle.last.timeMs || !track(vehicle)) return;
+      if (fix.timeMs < vehicle.last.timeMs || !track(vehicle)) return null;
       copyFix(fix, vehicle.last);
       vehicle.isFromTable = source === 'table';
       vehicle.receivedAtMs = receivedAtMs;
       vehicle.stateSinceMs = receivedAtMs;
       markDirty(vehicle);
+      return vehicle;
     },
+    touch: markDirty,
     takeDirty() {
       const taken = dirty;
       dirty = [];

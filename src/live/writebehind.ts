@@ -2,15 +2,19 @@
  * Writes vehicles that moved to the database, every few seconds and all at once.
  * Invariant: when `onSaved(position)` is called, the `vehicles` table shows every live fix before
  * `position`; the journal is not cut past it, so after a crash the journal brings the cache up to date.
- * Bound: one write at a time, of at most `rowsPerSaveMax` vehicles a statement.
+ * Bound: one write at a time, of at most `rowsPerSaveMax` vehicles.
  */
 import { every, type Clock } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Vehicle, Vehicles } from './vehicles.ts';
+import type { Gate } from '../store/gate.ts';
+import { neverMs, type Vehicle, type Vehicles } from './vehicles.ts';
 
 export interface WriteBehindOptions {
   readonly vehicles: Vehicles;
+  /** Called once at least for each write, with none where none has moved. */
   readonly save: (vehicles: readonly Vehicle[]) => Promise<void>;
+  /** Lets nobody else write what belongs to vehicles meanwhile. */
+  readonly gate: Pick<Gate, 'run'>;
   /** The journal position up to which everything is stored. */
   readonly stored: () => number;
   readonly onSaved: (position: number) => void;
@@ -27,8 +31,8 @@ export interface WriteBehind {
   stop(): void;
 }
 
-/** Vehicles in one statement: enough to be cheap, little enough to leave the database free. */
-const rowsPerSaveMax = 5_000;
+/** Vehicles at a time: enough to be cheap, little enough to leave the database free, and the turn short. */
+const rowsPerSaveMax = 2_000;
 
 export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
   const { vehicles, metrics } = options;
@@ -36,7 +40,7 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
   const timer = every(options.clock, options.intervalMs, () => void flush());
 
   function flush(): Promise<void> {
-    running ??= save().finally(() => {
+    running ??= options.gate.run(save).finally(() => {
       running = null;
     });
     return running;
@@ -44,15 +48,16 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
 
   async function save(): Promise<void> {
     const position = options.stored();
-    const moved = vehicles.takeDirty();
+    // One that has no position has no row.
+    const moved = vehicles.takeDirty().filter(({ last }) => last.timeMs !== neverMs);
     let saved = 0;
     try {
-      while (saved < moved.length) {
+      do {
         const page = moved.slice(saved, saved + rowsPerSaveMax);
         await options.save(page);
         saved += page.length;
         metrics.counters.vehiclesFlushed += page.length;
-      }
+      } while (saved < moved.length);
     } catch (error) {
       metrics.counters.vehiclesFlushesFailed += 1;
       vehicles.putBack(moved.slice(saved));

@@ -91,7 +91,7 @@ async function listen(
       bounds: config.bounds,
     }),
   });
-  const { fences } = storage;
+  const { fences } = storage.folding;
   const serving = createServing({ context, storage, stages, fences, call, verify, isRevoked });
   const gateway = await openGateway({
     host: config.host,

@@ -35,6 +35,16 @@ export function gaugesOf(storage: Storage, stages: Stages): readonly GaugeSource
       read: () => stages.plane.presence.size,
     },
     {
+      name: 'fleetwire_vehicles_late',
+      help: 'Vehicles that have to be folded again, because fixes of them came late',
+      read: () => storage.folding.lateness.size,
+    },
+    {
+      name: 'fleetwire_vehicles_underway',
+      help: 'Vehicles with a trip or an overspeed that has not ended',
+      read: () => storage.folding.folds.underway,
+    },
+    {
       name: 'fleetwire_channels',
       help: 'Event topics in memory',
       read: () => channels.size,

@@ -17,10 +17,10 @@ import { createRecovery } from '../live/recovery.ts';
 import { createStates } from '../live/states.ts';
 import type { Plane } from '../live/subscription.ts';
 import { createWriteBehind, type WriteBehind } from '../live/writebehind.ts';
-import { saveVehicles } from '../store/vehicles.ts';
 import { createWriter, type Writer } from '../store/writer.ts';
 import type { Encoded } from '../wire/positions.ts';
 import { figuresOf } from './gauges.ts';
+import { createFolding, type Folding } from './folding.ts';
 import type { Gateway } from './gateway.ts';
 import type { Context, Storage } from './storage.ts';
 
@@ -42,6 +42,7 @@ export function createStages(context: Context, storage: Storage): Stages {
   const { config, clock, metrics, log, fail } = context;
   const { bounds } = config;
   const { journal, database, vehicles } = storage;
+  const { folds } = storage.folding;
   const plane = createPlane(context, storage, () => stages);
   const { presence, publisher, states } = plane;
   const desk = createFleetDesk(context, storage, plane);
@@ -52,11 +53,12 @@ export function createStages(context: Context, storage: Storage): Stages {
     courier: desk.courier,
     hearing: createHearing({
       desk,
-      // Taken and acked; what follows from it comes with the fold over fixes, which is not wired in yet.
-      onStatus: () => undefined,
+      onStatus: (tenant, id, timeMs, attributes) =>
+        folds.status(vehicles.open(tenant, id), timeMs, attributes),
       clock,
       bounds,
     }),
+    folds,
     onLive: publisher.add,
     ackFirst: config.ack,
     clock,
@@ -81,10 +83,14 @@ export function createStages(context: Context, storage: Storage): Stages {
     channels: storage.channels,
     clock,
     bounds,
-    onStored: pipeline.onStored,
+    onStored(position) {
+      pipeline.onStored(position);
+      folding.onStored(position);
+    },
     onFailure: fail,
   });
-  const writeBehind = createBehind(context, storage, drain);
+  const folding = createFolding({ context, storage, plane, desk, stored: () => drain.stored });
+  const writeBehind = createBehind(context, storage, drain, folding);
   const stages: Stages = {
     pipeline,
     drain,
@@ -103,6 +109,7 @@ export function createStages(context: Context, storage: Storage): Stages {
       presence.stop();
       states.stop();
       desk.stop();
+      folding.stop();
       plane.announcer.stop();
       writeBehind.stop();
       drain.stop();
@@ -182,16 +189,14 @@ function createPlane(
 
 function createBehind(
   { config, clock, metrics, log }: Context,
-  { database, journal, vehicles }: Storage,
+  { journal, vehicles }: Storage,
   drain: Drain,
+  { save, gate }: Folding,
 ): WriteBehind {
   return createWriteBehind({
     vehicles,
-    save: (moved) =>
-      saveVehicles(
-        database.sql,
-        moved.map(({ key, last, receivedAtMs }) => ({ key, fix: last, receivedAtMs })),
-      ),
+    save,
+    gate,
     stored: () => drain.stored,
     onSaved: (position) => journal.commit(position),
     onError: (error) => log.warn({ cause: messageOf(error) }, 'vehicles not written, trying again'),

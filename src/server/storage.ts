@@ -9,8 +9,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { FleetwireError, messageOf } from '../errors.ts';
-import type { FenceIndex } from '../fleet/fenceindex.ts';
-import { restoreRecord } from '../ingest/pipeline.ts';
+import { createReplay } from '../ingest/replay.ts';
 import { openJournal, type Journal, type Recovery } from '../journal/journal.ts';
 import { lockDirectory } from '../journal/lock.ts';
 import { createChannels, type Channels } from '../live/channels.ts';
@@ -23,8 +22,7 @@ import { loadEpoch, renewEpoch } from '../store/epoch.ts';
 import { createEventReader, type EventReader } from '../store/eventreader.ts';
 import { lastOffsets, recentEvents } from '../store/events.ts';
 import { rowFormat } from '../store/row.ts';
-import { loadVehicles } from '../store/vehicles.ts';
-import { openFences } from './fences.ts';
+import { openFolds, type FoldMemory } from './folding.ts';
 import type { Log } from './log.ts';
 import { openMemory, type Memory } from './memory.ts';
 
@@ -35,8 +33,7 @@ export interface Storage {
   readonly channels: Channels;
   readonly eventReader: EventReader;
   readonly memory: Memory;
-  /** A change of a geofence goes through this one. */
-  readonly fences: FenceIndex;
+  readonly folding: FoldMemory;
   /** Names the life of the offsets of event topics, over restarts. */
   readonly epoch: string;
   close(): Promise<void>;
@@ -66,9 +63,8 @@ export async function openStorage(
     const database = await openTimescale(context);
     closers.push(() => database.close());
     const vehicles = createVehicles(config.bounds.vehiclesMax);
-    await loadVehicles(database.sql, ({ key, fix, receivedAtMs }) =>
-      vehicles.restore(key, fix, receivedAtMs, 'table'),
-    );
+    const folding = await openFolds(context, database, vehicles);
+    closers.push(async () => folding.folds.stop());
     // What was just read from the table need not be written to it.
     vehicles.takeDirty();
     const eventReader = createEventReader({
@@ -78,7 +74,7 @@ export async function openStorage(
     });
     const memory = await openMemory(context, database);
     const channels = await restoreRecent(context, database, eventReader, memory);
-    const fences = await openFences(context, database);
+    const replay = createReplay({ vehicles, folds: folding.folds });
     const { journal, recovery } = await openJournal(
       {
         dir: config.journalDir,
@@ -89,7 +85,7 @@ export async function openStorage(
         onFailure: fail,
       },
       (record) => {
-        restoreRecord(vehicles, record);
+        replay.take(record);
         if (record.kind !== eventRecordKind) return;
         const event = decodeEvent(record.payload);
         channels.restore(event, false);
@@ -97,6 +93,7 @@ export async function openStorage(
       },
     );
     closers.push(() => journal.close());
+    replay.end();
     report(context.log, database, recovery);
     const isAll = await lastOffsets(
       database.sql,
@@ -105,7 +102,7 @@ export async function openStorage(
     );
     if (isAll) channels.allRestored();
     const epoch = await openEpoch(database, recovery);
-    return { database, journal, vehicles, channels, eventReader, memory, fences, epoch, close };
+    return { database, journal, vehicles, channels, eventReader, memory, folding, epoch, close };
   } catch (error) {
     await close();
     throw error;

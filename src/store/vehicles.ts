@@ -1,17 +1,21 @@
 /**
- * The last known position of each vehicle, in the `vehicles` table.
- * Invariant: a row only ever moves forward in time, whoever writes it and however late.
+ * The last known position of each vehicle, in the `vehicles` table, and with it the state of the fold over its fixes.
+ * Invariant: a row only ever moves forward in time, whoever writes it and however late; at the same time only its state
+ * changes.
  * Bound: `vehiclesPageRowsMax` rows a statement.
  */
 import type { ISql } from 'postgres';
 import { limits } from '../limits.ts';
 import type { Fix } from '../wire/types.ts';
 import { judge } from './sqlstate.ts';
+import { base64Of } from './vehiclestates.ts';
 
 export interface KnownVehicle {
   readonly key: string;
   readonly fix: Fix;
   readonly receivedAtMs: number;
+  /** As src/fleet/statecodec.ts writes it; where there is none, the one that is there stays. */
+  readonly state?: Uint8Array | null;
 }
 
 interface VehicleRow {
@@ -27,6 +31,7 @@ interface VehicleRow {
   readonly satellites: number | null;
   readonly flags: number;
   readonly attributes: string | null;
+  readonly state: Uint8Array | null;
 }
 
 /** Visits every vehicle in the order of its key; how many there were. */
@@ -40,7 +45,7 @@ export async function loadVehicles(
   for (;;) {
     const page = await sql<VehicleRow[]>`
       select vehicle_id, time, received_at, latitude, longitude, speed, course, altitude, accuracy,
-        satellites, flags, attributes::text as attributes
+        satellites, flags, attributes::text as attributes, state
       from vehicles
       where vehicle_id > ${after}
       order by vehicle_id
@@ -53,7 +58,7 @@ export async function loadVehicles(
   }
 }
 
-/** Writes those that are newer than what the table has. A vehicle may be in the list only once. */
+/** Writes those that are not older than what the table has. A vehicle may be in the list only once. */
 export async function saveVehicles(
   sql: ISql,
   vehicles: readonly KnownVehicle[],
@@ -93,13 +98,14 @@ async function upsert(sql: ISql, page: readonly KnownVehicle[]): Promise<void> {
   await sql`
     insert into vehicles (
       vehicle_id, time, received_at, latitude, longitude, speed, course, altitude, accuracy,
-      satellites, flags, attributes
+      satellites, flags, attributes, state
     )
     select
       vehicle_id,
       timestamptz 'epoch' + time_ms * interval '1 millisecond',
       timestamptz 'epoch' + received_at_ms * interval '1 millisecond',
-      latitude, longitude, speed, course, altitude, accuracy, satellites, flags, attributes::jsonb
+      latitude, longitude, speed, course, altitude, accuracy, satellites, flags, attributes::jsonb,
+      decode(state, 'base64')
     from unnest(
       ${page.map(({ key }) => key)}::text[],
       ${fixes.map(({ timeMs }) => timeMs)}::double precision[],
@@ -112,25 +118,32 @@ async function upsert(sql: ISql, page: readonly KnownVehicle[]): Promise<void> {
       ${scaled(({ accuracyDm }) => accuracyDm, 10)}::real[],
       ${fixes.map(({ satellites }) => satellites)}::smallint[],
       ${fixes.map(({ flags }) => flags)}::integer[],
-      ${fixes.map(({ attributes }) => attributes)}::text[]
+      ${fixes.map(({ attributes }) => attributes)}::text[],
+      ${page.map(({ state = null }) => (state === null ? null : base64Of(state)))}::text[]
     ) as moved (
       vehicle_id, time_ms, received_at_ms, latitude, longitude, speed, course, altitude, accuracy,
-      satellites, flags, attributes
+      satellites, flags, attributes, state
     )
     on conflict (vehicle_id) do update set
-      time = excluded.time,
-      received_at = excluded.received_at,
-      latitude = excluded.latitude,
-      longitude = excluded.longitude,
-      speed = excluded.speed,
-      course = excluded.course,
-      altitude = excluded.altitude,
-      accuracy = excluded.accuracy,
-      satellites = excluded.satellites,
-      flags = excluded.flags,
-      attributes = excluded.attributes,
+      (
+        time, received_at, latitude, longitude, speed, course, altitude, accuracy, satellites, flags,
+        attributes
+      ) = (
+        select * from (
+          select excluded.time, excluded.received_at, excluded.latitude, excluded.longitude,
+            excluded.speed, excluded.course, excluded.altitude, excluded.accuracy,
+            excluded.satellites, excluded.flags, excluded.attributes
+          where excluded.time > vehicles.time
+          union all
+          select vehicles.time, vehicles.received_at, vehicles.latitude, vehicles.longitude,
+            vehicles.speed, vehicles.course, vehicles.altitude, vehicles.accuracy,
+            vehicles.satellites, vehicles.flags, vehicles.attributes
+          where excluded.time = vehicles.time
+        ) as newest
+      ),
+      state = coalesce(excluded.state, vehicles.state),
       updated_at = now()
-    where excluded.time > vehicles.time`;
+    where excluded.time >= vehicles.time`;
 }
 
 function vehicleOf(row: VehicleRow): KnownVehicle {
@@ -139,6 +152,7 @@ function vehicleOf(row: VehicleRow): KnownVehicle {
   return {
     key: row.vehicle_id,
     receivedAtMs: row.received_at.getTime(),
+    state: row.state,
     fix: {
       timeMs: row.time.getTime(),
       latE7: Math.round(row.latitude * 1e7),

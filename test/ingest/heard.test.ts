@@ -53,6 +53,7 @@ beforeEach(async () => {
     presence: { connected: () => undefined, disconnected: () => undefined, heard: () => undefined },
     courier,
     hearing: { hear: (_speaker, frame, done) => heard.push({ frame, done }) },
+    folds: { take: () => 0, late: () => undefined },
     onLive: () => undefined,
     ackFirst: 'journaled',
     clock: systemClock,

@@ -7,7 +7,8 @@ import { systemClock } from '../../src/clock.ts';
 import { createCourier } from '../../src/fleet/courier.ts';
 import type { Identity } from '../../src/identity.ts';
 import type { Connection, Device } from '../../src/ingest/device.ts';
-import { createPipeline, restoreRecord, type Pipeline } from '../../src/ingest/pipeline.ts';
+import { createPipeline, type Pipeline } from '../../src/ingest/pipeline.ts';
+import { createReplay } from '../../src/ingest/replay.ts';
 import { openJournal, type Journal } from '../../src/journal/journal.ts';
 import { checkLimits, limits, type Limits } from '../../src/limits.ts';
 import { createPresence, type Presence } from '../../src/live/presence.ts';
@@ -70,15 +71,14 @@ async function open(ackFirst: 'journaled' | 'stored' = 'journaled'): Promise<voi
         throw error;
       },
     },
-    (record) => restoreRecord(vehicles, record),
+    createReplay({ vehicles, folds: { replay: () => undefined } }).take,
   );
   ({ journal } = opened);
   pipeline = createPipeline({
-    journal,
-    vehicles,
-    presence,
+    ...{ journal, vehicles, presence },
     courier: createCourier(),
     hearing: { hear: () => undefined },
+    folds: { take: () => 0, late: () => undefined },
     onLive: (vehicle) => moved.push(vehicle.key),
     ackFirst,
     clock: systemClock,

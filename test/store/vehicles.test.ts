@@ -38,6 +38,7 @@ describe('last known positions', () => {
           await saveVehicles(test.database.sql, vehicles, 7);
           const asJson = (one: KnownVehicle): unknown => ({
             ...one,
+            state: null,
             fix: { ...one.fix, attributes: JSON.parse(one.fix.attributes ?? 'null') },
           });
           expect((await load(7)).map(asJson)).toEqual(byKey(vehicles).map(asJson));
@@ -87,6 +88,23 @@ describe('last known positions', () => {
     await saveVehicles(sql, [placed('veh-1', 0, { latE7: 1 })]);
     await saveVehicles(sql, [placed('veh-1', 0, { latE7: 2 })]);
     expect((await load())[0]?.fix.latE7).toBe(1);
+  });
+
+  it('have a state of the fold, which changes also where they stay, and stays where none is told', async () => {
+    const { sql } = test.database;
+    const stateOf = async (): Promise<number[] | null> => {
+      const state = (await load())[0]?.state ?? null;
+      return state === null ? null : [...state];
+    };
+    await saveVehicles(sql, [placed('veh-1', 10)]);
+    expect(await stateOf()).toBe(null);
+    await saveVehicles(sql, [{ ...placed('veh-1', 10), state: Uint8Array.of(0, 1, 255) }]);
+    expect(await stateOf()).toEqual([0, 1, 255]);
+    await saveVehicles(sql, [placed('veh-1', 11)]);
+    await saveVehicles(sql, [{ ...placed('veh-1', 9), state: Uint8Array.of(9) }]);
+    expect(await stateOf()).toEqual([0, 1, 255]);
+    await saveVehicles(sql, [{ ...placed('veh-1', 11), state: Uint8Array.of(2) }]);
+    expect(await stateOf()).toEqual([2]);
   });
 
   it('are saved without attributes that the database refuses', async () => {

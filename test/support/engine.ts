@@ -19,6 +19,13 @@ const audience = 'fleetwire';
 /** The secret of every test engine; 32 bytes as HS256 asks for. */
 export const testSecret = new TextEncoder().encode('a-secret-that-only-the-tests-use');
 
+/** Tests put vehicles at 0/0, and from one end of the world to the other. */
+const anywhere = {
+  FLEETWIRE_FILTER_ZERO_ISLAND_M: '0',
+  FLEETWIRE_FILTER_JUMP_SPEED_CMS: '0',
+  FLEETWIRE_FILTER_ACCURACY_MAX_DM: '0',
+} as const;
+
 export interface TestEngineOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Taken instead of a new temporary directory, and not removed. */
@@ -116,6 +123,7 @@ async function launch(
       FLEETWIRE_DATA_DIR: dataDir,
       FLEETWIRE_JWT_SECRET: new TextDecoder().decode(testSecret),
       DATABASE_URL: options.databaseUrl ?? '',
+      ...anywhere,
       ...env,
     },
     // With a channel the engine stops by itself when the test run is killed.

@@ -1,0 +1,53 @@
+/**
+ * The fold of one vehicle: its state, and what is put aside while its past is folded again. No code but its making.
+ * Invariant: `state` has taken every fix of the vehicle that came in order; those that came late are in `Lateness`.
+ * Bound: one a vehicle; `recomputeTailMax` fixes in a tail.
+ */
+import type { Limits } from '../limits.ts';
+import type { Vehicle } from '../live/vehicles.ts';
+import type { Fix } from '../wire/types.ts';
+import type { Output } from './output.ts';
+import { snapshotOffsetMs } from './snapshots.ts';
+import { createVehicleState, type VehicleState } from './state.ts';
+
+/** What was told, and the time of the fix that told it; null for a status. */
+export interface Told {
+  readonly output: Output;
+  readonly toldMs: number | null;
+}
+
+/** A fix as it came, and the flag that it was filtered with; 0 where it counts. */
+export interface Taken {
+  readonly fix: Fix;
+  readonly flag: number;
+}
+
+/** While the past is folded again. */
+export interface Redo {
+  /** How far the fold had come: fixes behind it are in the tail. */
+  readonly untilMs: number;
+  readonly tail: Taken[];
+  /** What the state as it was has told since, which nobody hears where it is replaced. */
+  readonly held: Told[];
+  /** More came than the tail holds. */
+  isOverrun: boolean;
+}
+
+export interface Fold {
+  readonly vehicle: Vehicle;
+  readonly offsetMs: number;
+  state: VehicleState;
+  redo: Redo | null;
+}
+
+export function createFold(
+  vehicle: Vehicle,
+  { snapshotIntervalMs }: Pick<Limits, 'snapshotIntervalMs'>,
+): Fold {
+  return {
+    vehicle,
+    offsetMs: snapshotOffsetMs(vehicle.key, snapshotIntervalMs),
+    state: createVehicleState(vehicle.id),
+    redo: null,
+  };
+}

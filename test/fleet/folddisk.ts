@@ -1,0 +1,192 @@
+/** What journal and database hold of one vehicle, for foldworld.ts: maps in place of files and tables. */
+import type { FoldStore } from '../../src/fleet/foldsaver.ts';
+import type { PastStore } from '../../src/fleet/recompute.ts';
+import { recordKinds, type PipelineOptions } from '../../src/ingest/pipeline.ts';
+import type { JournalRecord } from '../../src/journal/journal.ts';
+import type { NewEvent } from '../../src/live/event.ts';
+import { decodeRow } from '../../src/store/row.ts';
+import type { StoredVehicleEvent } from '../../src/store/vehicleevents.ts';
+import type { KnownVehicle } from '../../src/store/vehicles.ts';
+import { fixFlags, type Fix, type PlainMap } from '../../src/wire/types.ts';
+
+type Ask = <Answer>(answer: () => Answer) => Promise<Answer>;
+
+export interface Disk {
+  readonly journal: PipelineOptions['journal'];
+  readonly rows: ReadonlyMap<number, Fix>;
+  readonly events: ReadonlyMap<string, StoredVehicleEvent>;
+  /** The newest state of each trip. */
+  readonly trips: ReadonlyMap<string, PlainMap>;
+  readonly states: ReadonlyMap<number, Uint8Array>;
+  readonly known: KnownVehicle | null;
+  readonly dirtySinceMs: number | null;
+  readonly stored: number;
+  /** Records that have to be read at a start. */
+  uncommitted(): readonly JournalRecord[];
+  commit(position: number): void;
+  /** Puts the rows of the journal into the table. */
+  drain(): void;
+  /** False for a repeat. */
+  announce(topic: string, event: NewEvent): boolean;
+  storeOf(ask: Ask): PastStore & FoldStore;
+  newId(): string;
+  isAway: boolean;
+  isFull: () => boolean;
+}
+
+const neverFolded = fixFlags.clockSkew | fixFlags.outdated;
+
+export function createDisk(vehicle: string): Disk {
+  const records: JournalRecord[] = [];
+  const rows = new Map<number, Fix>();
+  const events = new Map<string, StoredVehicleEvent>();
+  const trips = new Map<string, PlainMap>();
+  const told = new Set<string>();
+  const states = new Map<number, Uint8Array>();
+  let known: KnownVehicle | null = null;
+  let dirtySinceMs: number | null = null;
+  let committed = 0;
+  let stored = 0;
+  let ids = 0;
+
+  const journal = {
+    append(kind: number, count: number, payload: Uint8Array): number {
+      const [start, end] = [records.length, records.length + 1];
+      records.push({
+        kind,
+        rows: count,
+        payload: Buffer.from(payload),
+        start,
+        end,
+      });
+      return end;
+    },
+    get end() {
+      return records.length;
+    },
+    get durable() {
+      return records.length;
+    },
+    committed: 0,
+    isFull: false,
+    isNearlyFull: false,
+  } as unknown as PipelineOptions['journal'];
+
+  function drain(): void {
+    for (const { kind, payload } of records.slice(stored)) {
+      if (kind === recordKinds.event) continue;
+      for (let at = 0; at < payload.length;) {
+        const row = decodeRow(payload, at);
+        if (!rows.has(row.fix.timeMs)) rows.set(row.fix.timeMs, row.fix);
+        at = row.end;
+      }
+    }
+    stored = records.length;
+  }
+
+  function inOrder(afterMs: number, untilMs: number): Fix[] {
+    return [...rows.values()]
+      .filter(({ timeMs, flags }) => {
+        return timeMs > afterMs && timeMs <= untilMs && (flags & neverFolded) === 0;
+      })
+      .toSorted((one, other) => one.timeMs - other.timeMs);
+  }
+
+  function saveEvents(some: readonly StoredVehicleEvent[]): void {
+    for (const event of some) {
+      events.set(`${event.timeMs} ${event.kind} ${event.subject}`, event);
+    }
+  }
+
+  const storeOf = (ask: Ask): PastStore & FoldStore => ({
+    saveEvents: (some) => ask(() => saveEvents(some)),
+    saveStates: (some) => ask(() => some.forEach(({ timeMs, state }) => states.set(timeMs, state))),
+    saveDirty: (some) =>
+      ask(() => {
+        for (const { sinceMs } of some) dirtySinceMs = Math.min(dirtySinceMs ?? sinceMs, sinceMs);
+      }),
+    saveVehicles: ([one]) => ask(() => void (known = one ?? known)),
+    lateRange: (_key, sinceMs) =>
+      ask(() => {
+        const late = inOrder(sinceMs - 1, Infinity).filter(({ flags }) => {
+          return (flags & fixFlags.backfill) !== 0;
+        });
+        const [first, last] = [late[0], late.at(-1)];
+        return first && last ? { firstMs: first.timeMs, lastMs: last.timeMs } : null;
+      }),
+    statesBefore: (key, beforeMs) =>
+      ask(() =>
+        [...states]
+          .filter(([timeMs]) => timeMs < beforeMs)
+          .toSorted(([one], [other]) => other - one)
+          .slice(0, 2)
+          .map(([timeMs, state]) => ({ key, timeMs, state })),
+      ),
+    fixes: (_key, afterMs, untilMs, count) =>
+      ask(() =>
+        inOrder(afterMs, untilMs)
+          .slice(0, count)
+          .map((fix) => structuredClone(fix)),
+      ),
+    trips: (_vehicle, afterMs) =>
+      ask(() =>
+        [...trips]
+          .map(([id, state]) => ({ id, state, toldMs: Number(state['toldMs']) }))
+          .filter(({ toldMs }) => toldMs > afterMs),
+      ),
+    saveFlags: (_key, some) =>
+      ask(() => {
+        for (const { timeMs, flags } of some) rows.set(timeMs, { ...rows.get(timeMs)!, flags });
+      }),
+    saveRefold: (refold) =>
+      ask(() => {
+        const untilMs = refold.untilMs ?? Infinity;
+        const isReplaced = (ms: number | null): boolean =>
+          ms !== null && ms > refold.afterMs && ms <= untilMs;
+        for (const [id, { toldMs }] of events) if (isReplaced(toldMs)) events.delete(id);
+        for (const timeMs of states.keys()) if (isReplaced(timeMs)) states.delete(timeMs);
+        saveEvents(refold.events);
+        for (const { timeMs, state } of refold.states) states.set(timeMs, state);
+        for (const id of refold.removedTrips) trips.delete(id);
+        if (refold.state !== null && known !== null) known = { ...known, state: refold.state };
+        dirtySinceMs = refold.dirtySinceMs;
+      }),
+    saveClean: (_key, sinceMs) => ask(() => void (dirtySinceMs = sinceMs)),
+  });
+
+  return {
+    journal,
+    rows,
+    events,
+    trips,
+    states,
+    get known() {
+      return known;
+    },
+    get dirtySinceMs() {
+      return dirtySinceMs;
+    },
+    get stored() {
+      return stored;
+    },
+    uncommitted: () => records.slice(committed),
+    commit(position) {
+      committed = Math.max(committed, position);
+    },
+    drain,
+    announce(topic, { id, data, subject }) {
+      if (subject !== vehicle) throw new Error(`${topic} is about ${subject}`);
+      if (told.has(`${topic} ${id}`)) return false;
+      told.add(`${topic} ${id}`);
+      const state = data as PlainMap;
+      if (typeof state['startMs'] === 'number') {
+        trips.set(topic.slice('trip:'.length), JSON.parse(JSON.stringify(state)) as PlainMap);
+      }
+      return true;
+    },
+    storeOf,
+    newId: () => `id-${++ids}`,
+    isAway: false,
+    isFull: () => false,
+  };
+}

@@ -1,0 +1,261 @@
+/** Fixes in any order, crashes, a database that is away: what is stored in the end is that of the fixes in order. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { advance, lapse } from '../../src/fleet/derive.ts';
+import { createFenceIndex } from '../../src/fleet/fenceindex.ts';
+import type { Output } from '../../src/fleet/output.ts';
+import { createVehicleState } from '../../src/fleet/state.ts';
+import { limits, type Limits } from '../../src/limits.ts';
+import { fixFlags, type Fix, type PlainMap } from '../../src/wire/types.ts';
+import { circle, fence } from './fencefixture.ts';
+import { createWorld, filterFlags, type World } from './foldworld.ts';
+import { drive, eventsOf, fixAt, stand, startMs, tripsOf, vehicle } from './journeys.ts';
+import { life } from './vehiclelife.ts';
+
+const dayMs = 86_400_000;
+const nowMs = startMs + 30 * dayMs;
+
+const fences = createFenceIndex(limits);
+fences.put({ ...fence('home', circle(fixAt(0, 0), 150), { dwellMs: 300_000 }), tenant: 'default' });
+fences.put({
+  ...fence('town', circle(fixAt(0, 500), 3_000), { speedMaxCms: 1_400 }),
+  tenant: 'default',
+});
+
+const small: Limits = { ...limits, recomputePageRowsMax: 20, recomputeRowsMax: 100 };
+
+function worldOf(bounds: Limits = limits): World {
+  return createWorld({ vehicle, fences, nowMs, bounds });
+}
+
+/** What the fixes tell in order, and their flags. */
+function inOrder(fixes: readonly Fix[], bounds: Limits = limits) {
+  const state = createVehicleState(vehicle);
+  const outputs: Output[] = [];
+  const context = { bounds, fences: fences.of('default'), onFencesLeftOut: () => {} };
+  const emit = (output: Output): void => void outputs.push(output);
+  const flags = new Map<number, number>();
+  for (const fix of fixes) flags.set(fix.timeMs, advance(state, { ...fix }, context, emit));
+  lapse(state, nowMs + dayMs, context, emit);
+  return { outputs, flags };
+}
+
+function expectInOrder({ disk }: World, fixes: readonly Fix[], bounds: Limits = limits): void {
+  const { outputs, flags } = inOrder(fixes, bounds);
+  const events = new Map(
+    eventsOf(outputs).map(({ timeMs, kind, subject, latE7, lonE7, data }) => {
+      return [`${timeMs} ${kind} ${subject}`, { latE7, lonE7, data }];
+    }),
+  );
+  const stored = [...disk.events].map(([id, { latE7, lonE7, data }]) => [
+    id,
+    { latE7, lonE7, data },
+  ]);
+  expect(Object.fromEntries(stored)).toEqual(Object.fromEntries(events));
+  const trips = [...disk.trips.values()].map(({ toldMs: _toldMs, ...trip }) => trip);
+  expect(trips.toSorted(byStart)).toEqual(tripsOf(outputs));
+  const judged = [...disk.rows.values()].map(({ timeMs, flags }) => [timeMs, flags & filterFlags]);
+  expect(new Map(judged as [number, number][])).toEqual(flags);
+  expect(disk.dirtySinceMs).toBe(null);
+}
+
+const byStart = (one: PlainMap, other: PlainMap): number =>
+  Number(one['startMs']) - Number(other['startMs']);
+
+const journey = [
+  ...stand(0, 600, 0),
+  ...drive(600, 1_200, 0, 6_000),
+  ...stand(1_205, 2_000, 6_000),
+  ...drive(2_000, 2_600, 6_000, 0),
+  ...stand(2_605, 3_400, 0),
+];
+
+async function sendAll(world: World, frames: readonly (readonly Fix[])[]): Promise<void> {
+  for (const frame of frames) world.send(frame);
+  await world.settle();
+}
+
+function framesOf(fixes: readonly Fix[], size: number): Fix[][] {
+  const frames: Fix[][] = [];
+  for (let at = 0; at < fixes.length; at += size) frames.push(fixes.slice(at, at + size));
+  return frames;
+}
+
+describe('fixes in the order of their time', () => {
+  it('are told as they come, and nothing is folded again', async () => {
+    const world = worldOf();
+    await sendAll(world, framesOf(journey, 50));
+    expectInOrder(world, journey);
+    expect(world.metrics.counters.vehiclesRecomputed).toBe(0);
+    expect(world.disk.trips.size).toBe(2);
+    expect(world.told.length).toBe(world.disk.events.size);
+    world.stop();
+  });
+
+  it('that are filtered move nothing, and are stored with why', async () => {
+    const world = worldOf();
+    const spike = fixAt(1_001, 90_000);
+    const nowhere = { ...fixAt(1_002, 0), latE7: 0, lonE7: 0 };
+    world.send([...journey.slice(0, 200), spike, nowhere]);
+    world.disk.drain();
+    expect(world.disk.rows.get(spike.timeMs)?.flags).toBe(fixFlags.jump | fixFlags.late);
+    expect(world.disk.rows.get(nowhere.timeMs)?.flags).toBe(fixFlags.zeroIsland | fixFlags.late);
+    const { last } = world.vehicles.find('default', vehicle)!;
+    expect(last.timeMs).toBe(journey[199]!.timeMs);
+    expect(world.metrics.counters).toMatchObject({
+      fixesFilteredJump: 1,
+      fixesFilteredZeroIsland: 1,
+      fixesLive: 200,
+      fixesBackfill: 2,
+    });
+    expect(world.lateness.size).toBe(0);
+    world.stop();
+  });
+
+  it('that are sent again are folded again by nobody', async () => {
+    const world = worldOf();
+    await sendAll(world, framesOf(journey, 50));
+    world.send(journey.slice(100, 200));
+    await world.settle();
+    expect(world.metrics.counters.vehiclesRecomputed).toBe(0);
+    expectInOrder(world, journey);
+    world.stop();
+  });
+});
+
+describe('fixes that come late', () => {
+  it.each([
+    ['backwards', journey.toReversed()],
+    ['the second half first', [...journey.slice(400), ...journey.slice(0, 400)]],
+    ['all but the drive, and then that', [...journey.filter(isStill), ...journey.filter(isDrive)]],
+  ])('%s, come to the same', async (_name, fixes) => {
+    const world = worldOf();
+    for (const frame of framesOf(fixes, 40)) {
+      world.send(frame);
+      await world.recompute();
+    }
+    await world.settle();
+    expectInOrder(world, journey);
+    expect(world.metrics.counters.vehiclesRecomputed).toBeGreaterThan(0);
+    world.stop();
+  });
+
+  it('move the vehicle where they are newer than it was known to be', async () => {
+    const world = worldOf();
+    const before = journey.slice(0, 240);
+    await sendAll(world, framesOf(before, 50));
+    // The silence has lapsed, and what comes from inside of it is late.
+    world.send(journey.slice(240, 300));
+    const known = world.vehicles.find('default', vehicle)!;
+    expect(known.last.timeMs).toBe(before.at(-1)!.timeMs);
+    await world.settle();
+    expect(known.last.timeMs).toBe(journey[299]!.timeMs);
+    expectInOrder(world, journey.slice(0, 300));
+    world.stop();
+  });
+
+  it('are folded in rounds where they are many', async () => {
+    const world = worldOf(small);
+    await sendAll(world, framesOf(journey.toReversed(), 50));
+    expectInOrder(world, journey, small);
+    expect(world.metrics.counters.vehiclesRecomputed).toBeGreaterThan(5);
+    world.stop();
+  });
+});
+
+function isDrive({ timeMs }: Fix): boolean {
+  return timeMs > startMs + 600_000 && timeMs < startMs + 1_200_000;
+}
+
+function isStill(fix: Fix): boolean {
+  return !isDrive(fix);
+}
+
+/** What happens between two frames. */
+type Step = 'nothing' | 'flush' | 'recompute' | 'crash' | 'outage' | 'full' | 'drain';
+
+const step = fc.constantFrom<Step>(
+  ...(['nothing', 'nothing', 'flush', 'recompute', 'drain', 'crash', 'outage', 'full'] as const),
+);
+
+async function happen(world: World, what: Step): Promise<void> {
+  const { disk } = world;
+  if (what === 'flush') await world.flush();
+  if (what === 'recompute') await world.recompute();
+  if (what === 'drain') disk.drain();
+  if (what === 'crash') world.crash();
+  if (what === 'outage') {
+    disk.isAway = true;
+    await world.flush();
+    await world.recompute();
+    disk.isAway = false;
+  }
+  if (what === 'full') disk.isFull = isFullOnce(3);
+}
+
+/** True for so many times. */
+function isFullOnce(times: number): () => boolean {
+  let left = times;
+  return () => left-- > 0;
+}
+
+describe('any life of a vehicle', () => {
+  const anyBounds = fc.constantFrom(limits, small, {
+    ...small,
+    filterDriftM: 20,
+    filterDuplicateMs: 20_000,
+    harvestPendingMax: 3,
+    tripNewsPendingMax: 1,
+  });
+
+  it('comes to the same in any order, with crashes, outages and frames in between', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        life,
+        anyBounds,
+        fc.array(fc.nat(1_000), { minLength: 1, maxLength: 40 }),
+        fc.array(step, { minLength: 1, maxLength: 30 }),
+        fc.integer({ min: 1, max: 60 }),
+        fc.array(fc.nat(200), { maxLength: 4 }),
+        async (fixes, bounds, cuts, steps, size, crashes) => {
+          let asked = 0;
+          const world = worldOf(bounds);
+          const frames = shuffled(framesOf(fixes, size), cuts);
+          // Some come while the database is asked.
+          const meanwhile = frames.filter((_, index) => index % 4 === 3);
+          world.onAsk = () => {
+            asked += 1;
+            const frame = meanwhile.shift();
+            if (frame !== undefined) world.send(frame);
+            if (crashes.includes(asked)) world.crash();
+          };
+          for (const [index, frame] of frames.entries()) {
+            if (index % 4 !== 3) world.send(frame);
+            await happen(world, steps[index % steps.length] ?? 'nothing');
+          }
+          world.onAsk = () => undefined;
+          for (const frame of meanwhile) world.send(frame);
+          world.disk.isFull = () => false;
+          await world.settle();
+          expectInOrder(world, fixes, bounds);
+          // And nothing else comes after another start.
+          world.crash();
+          await world.settle();
+          expectInOrder(world, fixes, bounds);
+          world.stop();
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+/** Each frame changes places with another that the numbers say; some frames are turned around. */
+function shuffled(frames: readonly Fix[][], cuts: readonly number[]): Fix[][] {
+  const mixed = frames.map((frame, index) => (index % 3 === 2 ? frame.toReversed() : frame));
+  for (const [index, cut] of cuts.entries()) {
+    const [one, other] = [index % mixed.length, cut % mixed.length];
+    [mixed[one], mixed[other]] = [mixed[other]!, mixed[one]!];
+  }
+  return mixed;
+}

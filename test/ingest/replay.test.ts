@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { recordKinds } from '../../src/ingest/pipeline.ts';
+import { createReplay } from '../../src/ingest/replay.ts';
+import { createVehicles } from '../../src/live/vehicles.ts';
+import { placed, rowsOf } from '../store/fixes.ts';
+
+type Row = ReturnType<typeof placed>;
+
+function replayed(records: readonly (readonly [kind: number, rows: readonly Row[]])[]) {
+  const vehicles = createVehicles(10);
+  const seen: string[] = [];
+  const replay = createReplay({
+    vehicles,
+    folds: {
+      replay: ({ key, isTracked }, { timeMs }) =>
+        seen.push(`${key} ${(timeMs - placed('', 0).fix.timeMs) / 1_000} ${isTracked}`),
+    },
+  });
+  for (const [kind, rows] of records) {
+    const payload = kind === recordKinds.event ? Buffer.of(1) : rowsOf(rows);
+    replay.take({ kind, rows: rows.length, payload, start: 0, end: 0 });
+  }
+  replay.end();
+  return { vehicles, seen };
+}
+
+const rows = (key: string, ...seconds: number[]): Row[] => seconds.map((one) => placed(key, one));
+const { live, backfill, event } = recordKinds;
+
+it('takes the rows of a frame in the order of their time, whatever their lanes', () => {
+  const { seen } = replayed([
+    [live, rows('a', 1, 4)],
+    [backfill, rows('a', 2, 3)],
+    [event, []],
+    [live, rows('a', 5)],
+    [live, rows('a', 6)],
+  ]);
+  expect(seen).toEqual(['a 1 true', 'a 2 true', 'a 3 true', 'a 4 true', 'a 5 true', 'a 6 true']);
+});
+
+it('keeps vehicles apart, and knows where those of the live lane are', () => {
+  const { seen, vehicles } = replayed([
+    [backfill, rows('b', 9)],
+    [live, rows('a', 3)],
+    [backfill, rows('b', 1)],
+  ]);
+  expect(seen).toEqual(['b 9 false', 'a 3 true', 'b 1 false']);
+  expect(vehicles.find('default', 'a')?.last.timeMs).toBe(placed('a', 3).fix.timeMs);
+  expect(vehicles.find('default', 'b')).toBe(null);
+});
