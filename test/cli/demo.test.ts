@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli, startCli, type Ended, type Run } from './run.ts';
 
+/** A line of them; on a busy machine the first may be of the third second or later. */
+const figures = /\n\d\d:\d\d {2}fixes in +[\d,]+ \([\d,]+\/s\) {2}acked /;
+const someFixes = /fixes in +[1-9][\d,]* /;
+
 let dir: string;
 let env: Record<string, string>;
 
@@ -32,12 +36,12 @@ describe('demo', () => {
     expect(sent).toBeGreaterThan(1_500);
     expect([acked, stored, lost, duplicates, unacked]).toEqual([sent, sent, 0, 0, 0]);
     expect(liveReceived).toBe(sent);
-    expect(ended.out).toMatch(/\n00:0\d {2}fixes in +[\d,]+ \([\d,]+\/s\) {2}acked /);
+    expect(ended.out).toMatch(figures);
   });
 
   it('goes on until Ctrl-C, on the data that is there, and counts the same way', async () => {
     const run = startCli(['demo', '--vehicles', '3', '--json'], env);
-    await run.printed('00:02  fixes in');
+    await run.printed(someFixes);
     run.child.kill('SIGINT');
     const ended = await run.ended;
     expect(ended.code).toBe(0);
@@ -48,14 +52,14 @@ describe('demo', () => {
 
   it('stops at once when it is interrupted before the engine is ready', async () => {
     const run = startCli(['demo'], env);
-    await run.printed('starting the engine');
+    await run.printed(/starting the engine/);
     run.child.kill('SIGINT');
     expect((await run.ended).code).toBe(130);
   });
 
   it('says so when the engine dies', async () => {
     const run = startCli(['demo', '--vehicles', '1'], env);
-    await run.printed('00:01  fixes in');
+    await run.printed(figures);
     process.kill(engineOf(run), 'SIGKILL');
     const ended = await run.ended;
     expect(ended.code).toBe(1);
@@ -64,13 +68,13 @@ describe('demo', () => {
 
   it('leaves no engine behind, even when it is killed', async () => {
     const run = startCli(['demo', '--vehicles', '1'], env);
-    await run.printed('engine ready');
-    const [url = ''] = /http:\S+/.exec(run.output.out) ?? [];
-    expect(await isAnswering(url)).toBe(true);
+    await run.printed(/engine ready/);
+    const engine = engineOf(run);
+    expect(isAlive(engine)).toBe(true);
     run.child.kill('SIGKILL');
     await run.ended;
     // The engine stops in order, which takes its time; the test's own deadline is the bound.
-    while (await isAnswering(url)) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (isAlive(engine)) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 });
 
@@ -79,9 +83,9 @@ function engineOf(run: Run): number {
   return Number(/\(process (\d+)\)/.exec(run.output.out)?.[1]);
 }
 
-async function isAnswering(url: string): Promise<boolean> {
+function isAlive(pid: number): boolean {
   try {
-    return (await fetch(`${url}/healthz`)).ok;
+    return process.kill(pid, 0);
   } catch {
     return false;
   }

@@ -5,8 +5,8 @@ export interface Run {
   readonly child: ChildProcess;
   /** What it has printed so far. */
   readonly output: { readonly out: string; readonly err: string };
-  /** Resolves when stdout holds this text; rejects when the process ends before. */
-  printed(text: string): Promise<void>;
+  /** Resolves when stdout has this; rejects when the process ends before. */
+  printed(text: RegExp): Promise<void>;
   readonly ended: Promise<Ended>;
 }
 
@@ -34,11 +34,11 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
     printed: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          if (output.out.includes(text)) resolve();
+          if (text.test(output.out)) resolve();
         };
         child.stdout.on('data', look);
         child.once('close', () =>
-          reject(new Error(`ended without "${text}":\n${output.out}${output.err}`)),
+          reject(new Error(`ended without ${text}:\n${output.out}${output.err}`)),
         );
         look();
       }),
