@@ -285,6 +285,9 @@ create table if not exists vehicle_events (
 );
 
 create index if not exists vehicle_events_told on vehicle_events (vehicle_id, told_at);
+create index if not exists vehicle_events_time on vehicle_events (time, vehicle_id, kind, subject);
+create index if not exists vehicle_events_subject
+  on vehicle_events (subject, time, vehicle_id, kind) where subject <> '';
 
 -- The state of the fold over a vehicle's fixes (src/fleet/statecodec.ts): the newest with its row, and those
 -- from which the past can be gone over again, at most one an hour and one at the end of each trip.
@@ -308,7 +311,6 @@ create index if not exists trips_over on trips (updated_at) where not is_open;
 create index if not exists emergencies_over on emergencies (updated_at) where not is_open;
 create index if not exists notifications_over on notifications (updated_at) where not is_open;
 create index if not exists commands_over on commands (updated_at) where not is_open;
-create index if not exists vehicle_events_time on vehicle_events (time);
 create index if not exists vehicle_states_time on vehicle_states (time);
 create index if not exists sessions_ended on sessions (ended_at) where ended_at is not null;
 

@@ -6,20 +6,22 @@
  */
 import { fixFlags, type Fix, type PlainMap } from '../wire/types.ts';
 
-export type VehicleEventKind =
-  | 'geofenceEntered'
-  | 'geofenceExited'
-  | 'geofenceDwelled'
-  | 'geofenceOverspeed'
-  | 'overspeedStarted'
-  | 'overspeedEnded'
-  | 'harshBraking'
-  | 'harshAcceleration'
-  | 'ignitionOn'
-  | 'ignitionOff'
-  | 'batteryLow'
-  | 'powerCut'
-  | 'tamper';
+export const vehicleEventKinds = [
+  'geofenceEntered',
+  'geofenceExited',
+  'geofenceDwelled',
+  'geofenceOverspeed',
+  'overspeedStarted',
+  'overspeedEnded',
+  'harshBraking',
+  'harshAcceleration',
+  'ignitionOn',
+  'ignitionOff',
+  'batteryLow',
+  'powerCut',
+  'tamper',
+] as const;
+export type VehicleEventKind = (typeof vehicleEventKinds)[number];
 
 export interface VehicleEvent {
   readonly vehicle: string;

@@ -1,7 +1,7 @@
 /**
  * The `vehicle_events` table: what a vehicle's fixes have told beside trips.
  * Invariant: an event is known by vehicle, time, kind and subject; saved again it is as it was saved last.
- * Bound: the caller's events a statement, `rows` read by one.
+ * Bound: the caller's events a statement.
  */
 import type { ISql } from 'postgres';
 import type { PlainMap } from '../wire/types.ts';
@@ -74,48 +74,3 @@ export const eventRows = (sql: ISql, events: readonly StoredVehicleEvent[]) => s
   ) as event (
     vehicle_id, time_ms, kind, subject, latitude, longitude, is_late, data, told_ms
   )`;
-
-/** Where a page ended. */
-export interface VehicleEventPlace {
-  readonly timeMs: number;
-  readonly kind: string;
-  readonly subject: string;
-}
-
-/** The first `rows` events from `fromMs` on and before `toMs`, behind `after`, in the order of their times. */
-export async function readVehicleEvents(
-  sql: ISql,
-  { key, fromMs, toMs }: { readonly key: string; readonly fromMs: number; readonly toMs: number },
-  after: VehicleEventPlace | null,
-  rows: number,
-): Promise<readonly StoredVehicleEvent[]> {
-  const behind = after ?? { timeMs: fromMs - 1, kind: '', subject: '' };
-  const found = await sql<
-    (Omit<StoredVehicleEvent, 'data' | 'latE7' | 'lonE7'> & {
-      readonly data: string;
-      readonly latitude: number;
-      readonly longitude: number;
-    })[]
-  >`
-    select
-      vehicle_id as key, (extract(epoch from time) * 1000)::double precision as "timeMs",
-      kind, subject, latitude, longitude, is_late as "isLate", data::text as data,
-      (extract(epoch from told_at) * 1000)::double precision as "toldMs"
-    from vehicle_events
-    where vehicle_id = ${key}
-      and time >= ${new Date(fromMs)} and time < ${new Date(toMs)}
-      and (time, kind, subject) > (${new Date(behind.timeMs)}, ${behind.kind}, ${behind.subject})
-    order by time, kind, subject
-    limit ${rows}`;
-  return found.map(({ key, timeMs, kind, subject, isLate, toldMs, ...row }) => ({
-    key,
-    timeMs,
-    kind,
-    subject,
-    latE7: Math.round(row.latitude * 1e7),
-    lonE7: Math.round(row.longitude * 1e7),
-    isLate,
-    data: JSON.parse(row.data) as PlainMap,
-    toldMs,
-  }));
-}

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { settings } from '../../src/config.ts';
+import { vehicleEventKinds } from '../../src/fleet/output.ts';
 import { limits } from '../../src/limits.ts';
 import { planePaths } from '../../src/server/routes.ts';
 import {
@@ -168,6 +169,7 @@ const wrong: readonly (readonly unknown[])[] = [
   [34, 1, 'revoke', { tokenId: '' }],
   [49, 1, { epoch: 'run' }],
   [51, 'vehicle:bus-304', 0, 'presence', { state: 'asleep' }],
+  [51, 'vehicle:bus-304', 0, 'tamper', { timeMs: 1 }],
   [51, 'fleet', 0, 'summary', { moving: 1 }],
   [51, 'area', 0, 'left', 'bus-304'],
   [52, 'fleet', [['bus-304', 0, 0, 0]]],
@@ -213,6 +215,24 @@ describe('docs/asyncapi.yaml', () => {
     expect(schema('eventsResult')).toMatchObject({
       properties: { events: { maxItems: limits.recoveryEventsMax } },
     });
+  });
+
+  it('has the events of vehicles, with their data, as docs/protocol.md has them', () => {
+    const kinds = schemas['vehicleEventKind']?.schema;
+    expect(kinds).toEqual({ enum: [...vehicleEventKinds] });
+    const table = read('../../docs/protocol.md').split('<!-- vehicle events -->')[1] ?? '';
+    const rows = [...table.matchAll(/^\| `(\w+)` +\|[^|]*\|([^|]*)\|$/gm)];
+    expect(rows.map(([, kind]) => kind)).toEqual([...vehicleEventKinds]);
+    for (const [, kind = '', cell = ''] of rows) {
+      const names = [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+      const told = (data: object) => {
+        const event = { timeMs: 1, subject: '', latE7: 0, lonE7: 0, isLate: false, data };
+        return faults([51, 'vehicle:bus-304', 0, kind, event]);
+      };
+      const whole = Object.fromEntries(names.map((name) => [name, 1]));
+      expect(told(whole)).toBeNull();
+      for (const name of names) expect(told({ ...whole, [name]: undefined })).not.toBeNull();
+    }
   });
 
   it.each(examples)('takes the example $json', ({ plane, frame }) => {

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { settings } from '../../src/config.ts';
+import { vehicleEventKinds } from '../../src/fleet/output.ts';
 import { limits } from '../../src/limits.ts';
 import { createVehicles } from '../../src/live/vehicles.ts';
 import { createMetrics } from '../../src/metrics.ts';
@@ -101,6 +102,8 @@ describe('docs/openapi.json', () => {
       schema: { maximum: limits.trackToleranceMaxM },
     });
     expect(parameterOf(track, 'format')).toMatchObject({ schema: { enum: [...formats] } });
+    const kinds = document.components.schemas['vehicleEventKind'];
+    expect(kinds).toEqual({ enum: [...vehicleEventKinds] });
     const { positions, track: page1, events, sessions } = document.components.schemas;
     expect(positions).toMatchObject({ properties: { positions: { maxItems: rows } } });
     expect(page1).toMatchObject({ properties: { fixes: { maxItems: limits.trackRowsMax } } });

@@ -9,7 +9,7 @@ import { createFenceIndex } from '../../src/fleet/fenceindex.ts';
 import { limits } from '../../src/limits.ts';
 import { emptyFix } from '../../src/live/vehicles.ts';
 import { saveGeofence, type StoredGeofence } from '../../src/store/geofences.ts';
-import { readVehicleEvents } from '../../src/store/vehicleevents.ts';
+import { readVehicleEvents } from '../../src/store/vehicleeventlog.ts';
 import { fixFlags, type Fix } from '../../src/wire/types.ts';
 import { createDice, eventsOf, fold, tripsOf, vehicle as bus } from '../fleet/journeys.ts';
 import { openTestDesk, type TestDesk } from '../support/desk.ts';
@@ -123,7 +123,8 @@ async function stored() {
   return test.rows(async (sql) => {
     const trips = await sql<{ state: string; phase: string }[]>`
       select state::text as state, phase from trips where vehicle = ${bus} order by started_at`;
-    const range = { key: bus, fromMs: 0, toMs: Date.now() };
+    const ofBus = { tenant: 'default', key: bus, seen: null, kind: null, geofence: null };
+    const range = { ...ofBus, fromMs: 0, toMs: Date.now() };
     const events = await readVehicleEvents(sql, range, null, 1_000);
     const dirty = await sql`select from vehicle_dirty`;
     return {

@@ -9,11 +9,8 @@ import {
   saveRefold,
   type Refold,
 } from '../../src/store/refolds.ts';
-import {
-  readVehicleEvents,
-  saveVehicleEvents,
-  type StoredVehicleEvent,
-} from '../../src/store/vehicleevents.ts';
+import { readVehicleEvents } from '../../src/store/vehicleeventlog.ts';
+import { saveVehicleEvents, type StoredVehicleEvent } from '../../src/store/vehicleevents.ts';
 import {
   loadDirty,
   saveDirty,
@@ -30,6 +27,7 @@ import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import { batchOf, placed, startMs } from './fixes.ts';
 
 const key = 'acme/bus-1';
+const ofKey = { tenant: 'acme', key, seen: null, kind: null, geofence: null };
 let test: TestDatabase;
 
 beforeAll(async () => {
@@ -63,7 +61,7 @@ function event(seconds: number, change: Partial<StoredVehicleEvent> = {}): Store
 const state = (seconds: number) => ({ key, timeMs: at(seconds), state: Uint8Array.of(seconds) });
 
 async function events(): Promise<readonly StoredVehicleEvent[]> {
-  const range = { key, fromMs: at(-1e6), toMs: at(1e6) };
+  const range = { ...ofKey, fromMs: at(-1e6), toMs: at(1e6) };
   return readVehicleEvents(test.database.sql, range, null, 100);
 }
 
@@ -99,7 +97,7 @@ describe('events of vehicles', () => {
     await saveVehicleEvents(sql, some);
     await saveVehicleEvents(sql, [event(1, { key: 'bus-1' })]);
     await saveVehicleEvents(sql, []);
-    const range = { key, fromMs: at(0), toMs: at(3) };
+    const range = { ...ofKey, fromMs: at(0), toMs: at(3) };
     const first = await readVehicleEvents(sql, range, null, 2);
     const rest = await readVehicleEvents(sql, range, first.at(-1)!, 2);
     expect([...first, ...rest]).toEqual(some.slice(0, 3));

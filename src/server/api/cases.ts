@@ -17,7 +17,7 @@ import {
 } from '../../store/caselog.ts';
 import type { Reader } from '../../store/reader.ts';
 import { caseCursor, cursorText, makeCursor, readCursor } from './cursor.ts';
-import { countOf, flag, rangeOf, timeText } from './query.ts';
+import { countOf, flag, rangeOf, timeText, vehicleFilterOf } from './query.ts';
 import { jsonReply } from './reply.ts';
 import { operation, type Answer, type Operation } from './resource.ts';
 
@@ -37,7 +37,7 @@ export function listTrips(options: CasesOptions): Operation {
   return operation(aboutVehicles(options), ({ identity }, wanted) => {
     const seen = visibleVehicles(identity, 'trip');
     if (seen?.length === 0) return { refused: 'topicNotAllowed' };
-    const vehicles = [...(seen === null ? [] : [filterOf(seen)]), ...named(wanted.vehicle)];
+    const vehicles = [...(seen === null ? [] : [vehicleFilterOf(seen)]), ...named(wanted.vehicle)];
     return answerCases(options, 'trips', identity, { ...wanted, vehicles });
   });
 }
@@ -120,12 +120,4 @@ async function answerCases(
 
 function named(vehicle: string | undefined): readonly VehicleFilter[] {
   return vehicle === undefined ? [] : [{ ids: [vehicle], prefixes: [] }];
-}
-
-function filterOf(patterns: readonly string[]): VehicleFilter {
-  const prefixes = patterns.filter((pattern) => pattern.endsWith('*'));
-  return {
-    ids: patterns.filter((pattern) => !pattern.endsWith('*')),
-    prefixes: prefixes.map((pattern) => pattern.slice(0, -1)),
-  };
 }

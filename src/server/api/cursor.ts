@@ -5,7 +5,8 @@
  * Bound: `cursorCharsMax`.
  */
 import { z } from 'zod';
-import { isStorable } from '../../identity.ts';
+import { vehicleEventKinds } from '../../fleet/output.ts';
+import { isStorable, isVehicleId } from '../../identity.ts';
 
 const cursorCharsMax = 512;
 
@@ -57,6 +58,26 @@ export function caseCursor(table: string): CursorKind<{ beganMs: number; id: str
     }),
   };
 }
+
+/** Pages of events of vehicles, by time. */
+export const vehicleEventCursor: CursorKind<{
+  timeMs: number;
+  vehicle: string;
+  kind: string;
+  subject: string;
+}> = {
+  name: 'vehicleEvent',
+  place: z.object({
+    timeMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(Date.UTC(9999, 11, 31)),
+    vehicle: z.string().refine(isVehicleId),
+    kind: z.enum(vehicleEventKinds),
+    subject: z.string().max(64).refine(isStorable),
+  }),
+};
 
 /** Pages of geofences, by id. */
 export const geofenceCursor: CursorKind<string> = {

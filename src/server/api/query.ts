@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { isVehicleId } from '../../identity.ts';
+import type { VehicleFilter } from '../../store/caselog.ts';
 import type { Refused } from '../refusal.ts';
 
 /** How many of something. */
@@ -37,6 +38,15 @@ export function vehiclesOf(max: number) {
     .transform((text) => new Set(text.split(',')))
     .refine((ids) => [...ids].every(isVehicleId), 'is not a list of vehicle ids')
     .refine((ids) => ids.size <= max, `has more than ${max} vehicles`);
+}
+
+/** Ids, and prefixes that end in `*`, apart. */
+export function vehicleFilterOf(patterns: readonly string[]): VehicleFilter {
+  const prefixes = patterns.filter((pattern) => pattern.endsWith('*'));
+  return {
+    ids: patterns.filter((pattern) => !pattern.endsWith('*')),
+    prefixes: prefixes.map((pattern) => pattern.slice(0, -1)),
+  };
 }
 
 /** A time as it is sent; `rangeOf` reads it. */

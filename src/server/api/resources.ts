@@ -19,6 +19,7 @@ import { getVehicle, listPositions } from './positions.ts';
 import type { Resource } from './resource.ts';
 import { listSummaries } from './summaries.ts';
 import { getTrack } from './track.ts';
+import { listVehicleEvents } from './vehicleevents.ts';
 
 export interface ResourcesOptions {
   readonly vehicles: Pick<Vehicles, 'find' | 'ofTenant' | 'size'>;
@@ -40,6 +41,7 @@ export function createResources(options: ResourcesOptions): readonly Resource[] 
     { path: '/v1/vehicles/{vehicle}', operations: { get: getVehicle(options.vehicles) } },
     { path: '/v1/vehicles/{vehicle}/track', operations: { get: getTrack(options) } },
     { path: '/v1/vehicles/{vehicle}/summaries', operations: { get: listSummaries(options) } },
+    { path: '/v1/vehicle-events', operations: { get: listVehicleEvents(options) } },
     { path: '/v1/events', operations: { get: listEvents(options) } },
     { path: '/v1/sessions', operations: { get: listSessions(options) } },
     { path: '/v1/trips', operations: { get: listTrips(options) } },
