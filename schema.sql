@@ -300,7 +300,8 @@ create table if not exists vehicle_states (
   primary key (vehicle_id, time)
 );
 
--- Vehicles with fixes that the fold has not taken yet, because they came late: from when on.
+-- Vehicles with fixes that the fold has not taken yet, because they came late: from when on. One row a vehicle at most,
+-- which is gone when they are folded.
 create table if not exists vehicle_dirty (
   vehicle_id text        collate "C" primary key,
   time       timestamptz not null
@@ -311,7 +312,7 @@ create index if not exists trips_over on trips (updated_at) where not is_open;
 create index if not exists emergencies_over on emergencies (updated_at) where not is_open;
 create index if not exists notifications_over on notifications (updated_at) where not is_open;
 create index if not exists commands_over on commands (updated_at) where not is_open;
-create index if not exists vehicle_states_time on vehicle_states (time);
+create index if not exists vehicle_states_time on vehicle_states (time, vehicle_id);
 create index if not exists sessions_ended on sessions (ended_at) where ended_at is not null;
 
 -- What retention has dropped; the newest thousand.

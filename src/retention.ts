@@ -25,6 +25,16 @@ export const retentionSettings = {
     fallback: '0',
     help: 'days that events are kept, and trips, emergencies, notifications and commands that are over; 0 for ever',
   },
+  vehicleEventRetentionDays: {
+    env: 'FLEETWIRE_VEHICLE_EVENT_RETENTION_DAYS',
+    fallback: '0',
+    help: 'days that events of vehicles are kept: geofences, speeds, ignition and so on; 0 for ever',
+  },
+  vehicleStateRetentionDays: {
+    env: 'FLEETWIRE_VEHICLE_STATE_RETENTION_DAYS',
+    fallback: '0',
+    help: 'days of states that late positions are folded from, as long as positions at least; 0 for ever where those are',
+  },
   sessionRetentionDays: {
     env: 'FLEETWIRE_SESSION_RETENTION_DAYS',
     fallback: '90',
@@ -40,6 +50,8 @@ export const retentionSchema = {
   aggregateRetentionDays: days,
   // A start takes the events of the last minutes for all that there were (`eventsRecentMs`).
   eventRetentionDays: days.refine((count) => count === 0 || count >= 1, 'must be 0, or 1 or more'),
+  vehicleEventRetentionDays: days,
+  vehicleStateRetentionDays: days,
   sessionRetentionDays: days,
 };
 
@@ -51,6 +63,10 @@ export interface RetentionAges {
   readonly aggregatesMs: number;
   /** Since it was stored last: of events, and of trips, emergencies, notifications and commands that are over. */
   readonly eventsMs: number;
+  /** Of when it happened. */
+  readonly vehicleEventsMs: number;
+  /** Of the last fix in it, and no less than positions: a past is folded from a state. The newest of each vehicle that is older is kept. */
+  readonly vehicleStatesMs: number;
   /** Since its end. */
   readonly sessionsMs: number;
 }
@@ -59,16 +75,21 @@ export const keepForEver: RetentionAges = {
   positionsMs: 0,
   aggregatesMs: 0,
   eventsMs: 0,
+  vehicleEventsMs: 0,
+  vehicleStatesMs: 0,
   sessionsMs: 0,
 };
 
 type RetentionDays = Readonly<Record<keyof typeof retentionSettings, number>>;
 
 export function agesOf(kept: RetentionDays): RetentionAges {
+  const positionsMs = daysToMs(kept.retentionDays);
   return {
-    positionsMs: daysToMs(kept.retentionDays),
+    positionsMs,
     aggregatesMs: daysToMs(kept.aggregateRetentionDays),
     eventsMs: daysToMs(kept.eventRetentionDays),
+    vehicleEventsMs: daysToMs(kept.vehicleEventRetentionDays),
+    vehicleStatesMs: Math.max(positionsMs, daysToMs(kept.vehicleStateRetentionDays)),
     sessionsMs: daysToMs(kept.sessionRetentionDays),
   };
 }

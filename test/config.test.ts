@@ -51,20 +51,29 @@ describe('readConfig', () => {
 
   it('reads how long each is kept', () => {
     const dayMs = 86_400_000;
-    const ever = { positionsMs: 0, aggregatesMs: 0, eventsMs: 0 };
+    const ever = {
+      ...{ positionsMs: 0, aggregatesMs: 0, eventsMs: 0 },
+      ...{ vehicleEventsMs: 0, vehicleStatesMs: 0 },
+    };
     expect(agesOf(readConfig({}))).toEqual({ ...ever, sessionsMs: 90 * dayMs });
     const changed = readConfig({
       FLEETWIRE_RETENTION_DAYS: '0.5',
       FLEETWIRE_AGGREGATE_RETENTION_DAYS: '2',
       FLEETWIRE_EVENT_RETENTION_DAYS: '3',
+      FLEETWIRE_VEHICLE_EVENT_RETENTION_DAYS: '4',
       FLEETWIRE_SESSION_RETENTION_DAYS: '0',
     });
     expect(agesOf(changed)).toEqual({
       positionsMs: 0.5 * dayMs,
       aggregatesMs: 2 * dayMs,
       eventsMs: 3 * dayMs,
+      vehicleEventsMs: 4 * dayMs,
+      // As long as positions.
+      vehicleStatesMs: 0.5 * dayMs,
       sessionsMs: 0,
     });
+    const states = readConfig({ FLEETWIRE_VEHICLE_STATE_RETENTION_DAYS: '5' });
+    expect(agesOf(states).vehicleStatesMs).toBe(5 * dayMs);
   });
 
   it.each([
@@ -92,6 +101,8 @@ describe('readConfig', () => {
     ['FLEETWIRE_TICK_MS', '0'],
     ['FLEETWIRE_CHUNK_DAYS', '0'],
     ['FLEETWIRE_EVENT_RETENTION_DAYS', '0.5'],
+    ['FLEETWIRE_VEHICLE_EVENT_RETENTION_DAYS', '-1'],
+    ['FLEETWIRE_VEHICLE_STATE_RETENTION_DAYS', 'x'],
     ['FLEETWIRE_SESSION_RETENTION_DAYS', '-1'],
     ['FLEETWIRE_LOG_LEVEL', 'loud'],
   ])('names %s when it is %s', (name, value) => {

@@ -48,6 +48,8 @@ export interface RecomputeOptions {
   readonly vehicles: Pick<Vehicles, 'move'>;
   /** Whoever else writes what folds tell is not at it meanwhile. */
   readonly gate: Pick<Gate, 'run'>;
+  /** From when on every fix that there was is stored still: what was told by those before stays as it is. */
+  readonly keptSinceMs: () => number;
   /** Resolves once the database has all that the journal has now. */
   readonly stored: () => Promise<void>;
   /** The vehicle is further than it was known to be. */
@@ -114,26 +116,28 @@ export function createRecompute(options: RecomputeOptions): Recompute {
   async function redo(mark: Mark): Promise<void> {
     const { key } = mark;
     await options.stored();
-    const late = await store.lateRange(key, mark.sinceMs);
+    const keptMs = options.keptSinceMs();
+    const sinceMs = Math.max(mark.sinceMs, keptMs);
+    const late = await store.lateRange(key, sinceMs);
     if (late === null && !mark.isCertain) return clean(mark);
-    const fromMs = mark.isCertain || late === null ? mark.sinceMs : late.firstMs;
+    const fromMs = mark.isCertain || late === null ? sinceMs : late.firstMs;
     // What is on its way to the trips' topics would come behind what is told here.
     if (news.isPending(key)) return lateness.giveBack(mark);
-    const fold = folds.begin(key, late?.lastMs ?? mark.sinceMs);
+    const fold = folds.begin(key, late?.lastMs ?? sinceMs);
     if (fold === null) return clean(mark);
     try {
-      await redoFold(mark, fold, fromMs);
+      await redoFold(mark, fold, fromMs, keptMs);
     } finally {
       if (fold.redo !== null) folds.abort(fold);
     }
     counters.vehiclesRecomputed += 1;
   }
 
-  async function redoFold(mark: Mark, fold: Fold, fromMs: number): Promise<void> {
+  async function redoFold(mark: Mark, fold: Fold, fromMs: number, keptMs: number): Promise<void> {
     const { vehicle, redo } = fold;
     if (redo === null) throw new Error(`recompute: ${vehicle.key} is not begun`);
     await options.stored();
-    const base = await baseOf(vehicle, fromMs);
+    const base = await baseOf(vehicle, fromMs, keptMs);
     const refolded = await refold({
       vehicle,
       state: base.state,
@@ -150,14 +154,16 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     await gate.run(() => save(mark, fold, base, refolded, changes));
   }
 
-  // Kept states are tried from the newest on: one of another version is of no use.
-  async function baseOf(vehicle: Vehicle, fromMs: number): Promise<Base> {
+  // Kept states are tried from the newest on: one of another version is of no use. Of fixes between one and `keptMs` some
+  // may be gone, and what they have told stays: mostly there were none, for a vehicle that moves keeps a state a day.
+  async function baseOf(vehicle: Vehicle, fromMs: number, keptMs: number): Promise<Base> {
+    const firstMs = keptMs - 1;
     for (const { timeMs, state: bytes } of await store.statesBefore(vehicle.key, fromMs)) {
       const state = decodeState(vehicle.id, bytes);
-      if (state !== null) return { state, afterMs: timeMs };
+      if (state !== null) return { state, afterMs: Math.max(timeMs, firstMs) };
     }
     // What followed from fixes that are not stored any more stays.
-    const [first] = await store.fixes(vehicle.key, -1, Number.MAX_SAFE_INTEGER / 1_000, 1);
+    const [first] = await store.fixes(vehicle.key, firstMs, Number.MAX_SAFE_INTEGER / 1_000, 1);
     const afterMs = (first?.timeMs ?? fromMs) - 1;
     return { state: emptyState(vehicle), afterMs };
   }

@@ -19,6 +19,7 @@ import { createTripNews, tripEventOf, type TripNews } from '../fleet/tripnews.ts
 import type { Plane } from '../live/subscription.ts';
 import type { Vehicles } from '../live/vehicles.ts';
 import type { Database } from '../store/database.ts';
+import { agesOf } from '../retention.ts';
 import { withinOrReset } from '../store/deadline.ts';
 import { createGate, type Gate } from '../store/gate.ts';
 import { loadGeofences } from '../store/geofences.ts';
@@ -128,6 +129,7 @@ export function createFolding(options: FoldingOptions): Folding {
     fences: createPast(context, storage),
     store: createPastStore(context, storage.database),
     vehicles: storage.vehicles,
+    keptSinceMs: () => keptSinceMs(context),
     stored: waiters.wait,
     onMoved: options.plane.publisher.add,
     onError: (vehicle, error) =>
@@ -152,6 +154,12 @@ export function createFolding(options: FoldingOptions): Folding {
       folds.stop();
     },
   };
+}
+
+/** Retention has dropped no position from then on. */
+function keptSinceMs({ config, clock }: Context): number {
+  const { positionsMs } = agesOf(config);
+  return positionsMs === 0 ? 0 : Math.max(0, clock.nowMs() - positionsMs);
 }
 
 function listen({ context, storage, plane, desk }: FoldingOptions, news: TripNews): void {

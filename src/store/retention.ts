@@ -2,7 +2,8 @@
  * Rows that are older than they are kept: which tables have such, and how they are dropped.
  * Invariant: the newest event of a topic stays, for it says which offset comes next, and the newest of each subject
  * that is open. What is removed before them leaves a gap, so that nobody recovers over it (`eventsAfter`). What is
- * open, or has not ended, stays whatever its age; `dead_letters` stay for ever.
+ * open, or has not ended, stays whatever its age; `dead_letters` stay for ever. Of the states of a vehicle the newest
+ * of the old ones stays: whatever comes late from within the age is folded from there.
  * Bound: `retentionPageRowsMax` rows a statement, each a transaction of its own, and `retentionRoundRowsMax` of a
  * table in one round: nobody waits long, and a round may be cut off anywhere.
  */
@@ -47,15 +48,13 @@ const eventRules: readonly Rule[] = [
   { table: 'emergencies', column: 'updated_at', only: 'not is_open' },
   { table: 'notifications', column: 'updated_at', only: 'not is_open' },
   { table: 'commands', column: 'updated_at', only: 'not is_open' },
-  { table: 'vehicle_events', column: 'time' },
 ];
 const sessionRule: Rule = {
   table: 'sessions',
   column: 'ended_at',
   only: 'ended_at is not null',
 };
-/** Nothing can be gone over again from them when the fixes are gone. */
-const stateRule: Rule = { table: 'vehicle_states', column: 'time' };
+const vehicleEventRule: Rule = { table: 'vehicle_events', column: 'time' };
 const revocationRule: Rule = { table: 'revocations', column: 'expires_at' };
 
 /** A token is accepted some seconds after its end (`clockToleranceS`), and clocks of nodes differ. */
@@ -68,7 +67,7 @@ export function createSweeps(ages: RetentionAges, bounds: RetentionBounds): read
   });
   const byRule = (rule: Rule, ageMs: number): Sweep =>
     sweep(rule.table, ageMs, (sql, beforeMs, rows) => dropRows(sql, rule, beforeMs, rows));
-  const { positionsMs, eventsMs, sessionsMs } = ages;
+  const { eventsMs, vehicleEventsMs, vehicleStatesMs, sessionsMs } = ages;
   return [
     ...(eventsMs > 0
       ? [
@@ -76,8 +75,11 @@ export function createSweeps(ages: RetentionAges, bounds: RetentionBounds): read
           ...eventRules.map((rule) => byRule(rule, eventsMs)),
         ]
       : []),
+    ...(vehicleEventsMs > 0 ? [byRule(vehicleEventRule, vehicleEventsMs)] : []),
+    ...(vehicleStatesMs > 0
+      ? [sweep('vehicle_states', vehicleStatesMs, createStateDropper())]
+      : []),
     ...(sessionsMs > 0 ? [byRule(sessionRule, sessionsMs)] : []),
-    ...(positionsMs > 0 ? [byRule(stateRule, positionsMs)] : []),
     byRule(revocationRule, revocationAgeMs),
   ];
 }
@@ -162,6 +164,48 @@ function createEventDropper(): DropPage {
       order by due.recorded_at desc, due.topic desc, due.position desc
       limit 1`;
     after = page === undefined || page.looked < rows ? beginning : page;
+    return page ?? { looked: 0, dropped: 0 };
+  };
+}
+
+/** Where a page ended. */
+interface StatePlace {
+  readonly time: string;
+  readonly vehicleId: string;
+}
+
+const firstState: StatePlace = { time: '-infinity', vehicleId: '' };
+
+/** The newest of each vehicle are passed by like the events that have to stay. */
+function createStateDropper(): DropPage {
+  let after = firstState;
+  return async (sql, beforeMs, rows) => {
+    const [page] = await sql<(Page & StatePlace)[]>`
+      with due as materialized (
+        select ctid as place, time, vehicle_id from vehicle_states
+        where time < ${new Date(beforeMs)}
+          and (time, vehicle_id) > (${after.time}::text::timestamptz, ${after.vehicleId})
+        order by time, vehicle_id
+        limit ${rows}
+      ),
+      dropped as (
+        delete from vehicle_states where ctid = any(array(
+          select place from due
+          where time < (
+            select max(later.time) from vehicle_states as later
+            where later.vehicle_id = due.vehicle_id and later.time < ${new Date(beforeMs)}
+          )
+        ))
+        returning time
+      )
+      select
+        (select count(*)::integer from due) as looked,
+        (select count(*)::integer from dropped) as dropped,
+        time::text as time, vehicle_id as "vehicleId"
+      from due
+      order by due.time desc, due.vehicle_id desc
+      limit 1`;
+    after = page === undefined || page.looked < rows ? firstState : page;
     return page ?? { looked: 0, dropped: 0 };
   };
 }

@@ -26,6 +26,8 @@ export interface Disk {
   commit(position: number): void;
   /** Puts the rows of the journal into the table. */
   drain(): void;
+  /** Drops the rows from before. */
+  forget(beforeMs: number): void;
   /** False for a repeat. */
   announce(topic: string, event: NewEvent): boolean;
   storeOf(ask: Ask): PastStore & FoldStore;
@@ -174,6 +176,9 @@ export function createDisk(vehicle: string): Disk {
       committed = Math.max(committed, position);
     },
     drain,
+    forget(beforeMs) {
+      for (const timeMs of rows.keys()) if (timeMs < beforeMs) rows.delete(timeMs);
+    },
     announce(topic, { id, data, subject }) {
       if (subject !== vehicle) throw new Error(`${topic} is about ${subject}`);
       if (told.has(`${topic} ${id}`)) return false;

@@ -54,6 +54,8 @@ export interface WorldOptions {
   readonly fences: FenceIndex;
   readonly nowMs: number;
   readonly bounds: Limits;
+  /** Fixes before are not all there any more. */
+  readonly keptSinceMs?: () => number;
 }
 
 /** One life of the engine's memory. */
@@ -112,6 +114,7 @@ export function createWorld(options: WorldOptions): World {
     const recompute = createRecompute({
       ...{ folds, lateness, harvest, news, vehicles, gate, store },
       fences: { of: (tenant) => Promise.resolve(options.fences.of(tenant)) },
+      keptSinceMs: () => options.keptSinceMs?.() ?? 0,
       stored: () => ask(disk.drain),
       onMoved: () => undefined,
       onError: (_key, error) => {

@@ -163,6 +163,49 @@ describe('fixes that come late', () => {
   });
 });
 
+describe('where old fixes are gone', () => {
+  const half = journey.findIndex(({ timeMs }) => timeMs >= startMs + 2_000_000);
+  const later = structuredClone(journey.slice(half));
+  for (const fix of later) fix.timeMs += dayMs;
+
+  /** A world that has told the first half of the journey, of which no fix is left. */
+  async function worldWithout(): Promise<World> {
+    const keptSinceMs = () => startMs + 20 * 3_600_000;
+    const world = createWorld({ vehicle, fences, nowMs, bounds: limits, keptSinceMs });
+    await sendAll(world, framesOf(journey.slice(0, half), 50));
+    world.disk.forget(keptSinceMs());
+    return world;
+  }
+  const tripsIn = ({ disk }: World) =>
+    [...disk.trips.values()].map(({ toldMs: _toldMs, ...trip }) => trip).toSorted(byStart);
+
+  it('what they have told stays, and a late fix from there is stored and no more', async () => {
+    const world = await worldWithout();
+    const [events, trips] = [[...world.disk.events], tripsIn(world)];
+    expect(trips).toHaveLength(1);
+    world.send([fixAt(700, 99)]);
+    await world.settle();
+    expect([...world.disk.events]).toEqual(events);
+    expect(tripsIn(world)).toEqual(trips);
+    expect(world.disk.rows.size).toBe(1);
+    expect(world.disk.dirtySinceMs).toBe(null);
+    world.stop();
+  });
+
+  it('what comes late after them is folded from where the vehicle stood', async () => {
+    const world = await worldWithout();
+    await sendAll(world, framesOf(later.toReversed(), 40));
+    const { outputs } = inOrder([...journey.slice(0, half), ...later]);
+    expect(tripsIn(world)).toEqual(tripsOf(outputs));
+    const ids = eventsOf(outputs).map(({ timeMs, kind, subject }) => {
+      return `${timeMs} ${kind} ${subject}`;
+    });
+    expect([...world.disk.events.keys()].toSorted()).toEqual(ids.toSorted());
+    expect(world.metrics.counters.vehiclesRecomputed).toBeGreaterThan(0);
+    world.stop();
+  });
+});
+
 function isDrive({ timeMs }: Fix): boolean {
   return timeMs > startMs + 600_000 && timeMs < startMs + 1_200_000;
 }

@@ -9,7 +9,6 @@ const tables = [
   'notifications',
   'commands',
   'vehicle_events',
-  'vehicle_states',
   'sessions',
   'revocations',
   'dead_letters',
@@ -56,8 +55,6 @@ const rows: Readonly<Record<(typeof tables)[number], string>> = {
   vehicle_events: `insert into vehicle_events
     (vehicle_id, time, kind, subject, latitude, longitude, is_late, data)
     select id, at, 'overspeed', '', 0, 0, false, '{}' from told where not is_open`,
-  vehicle_states: `insert into vehicle_states (vehicle_id, time, state)
-    select id, at, '' from told where not is_open`,
   sessions: `insert into sessions
     (id, node, tenant, subject, role, plane, address, started_at, ended_at)
     select gen_random_uuid(), 'n', 'acme', id, 'device', 'ingest', '::1', ${ever},
@@ -73,7 +70,6 @@ const rows: Readonly<Record<(typeof tables)[number], string>> = {
 
 const idColumns: Readonly<Record<string, string>> = {
   vehicle_events: 'vehicle_id',
-  vehicle_states: 'vehicle_id',
   sessions: 'subject',
   revocations: 'token_id',
   dead_letters: 'vehicle_id',
@@ -101,7 +97,7 @@ describe('rows', () => {
     async (table) => {
       await fill();
       expect((await sweeper()())[table]).toBe(7);
-      const hasOpen = table !== 'vehicle_events' && table !== 'vehicle_states';
+      const hasOpen = table !== 'vehicle_events';
       expect(await idsLeft(table)).toEqual([...(hasOpen ? ['open'] : []), 'young']);
     },
   );
@@ -119,5 +115,42 @@ describe('rows', () => {
     expect(await round()).toEqual({ sessions: 3, revocations: 3 });
     // The oldest first.
     expect(await idsLeft('sessions')).toEqual(['old1', 'old2', 'old3', 'old4', 'open', 'young']);
+  });
+});
+
+describe('states of vehicles', () => {
+  const left = async (): Promise<string[]> => {
+    const found = await test.database.sql<{ text: string }[]>`
+      select concat_ws(' ', vehicle_id, get_byte(state, 0)) as text from vehicle_states
+      order by vehicle_id, time`;
+    return found.map(({ text }) => text);
+  };
+
+  beforeEach(async () => {
+    const { sql } = test.database;
+    await sql`truncate vehicle_states`;
+    // Numbered by how many minutes they are too old: those of `a` stop there, `b` has moved since.
+    await sql.unsafe(`
+      insert into vehicle_states (vehicle_id, time, state)
+      select vehicle, ${old} - n * interval '1 minute', set_byte('\\x00', 0, n)
+      from generate_series(1, 9) as n cross join unnest(array['a', 'b']) as vehicle
+      where vehicle = 'b' or n > 4
+      union all values ('b', ${young}, '\\x00'::bytea)`);
+  });
+
+  it.each([1, 2, 3, 100])('go but for the newest of the old, %i a page', async (pageRows) => {
+    const round = sweeper({ pageRows });
+    expect((await round())['vehicle_states']).toBe(4 + 8);
+    expect(await left()).toEqual(['a 5', 'b 1', 'b 0']);
+    expect(await round()).toEqual({});
+    expect(await left()).toEqual(['a 5', 'b 1', 'b 0']);
+  });
+
+  it('go a few a round, past those that have to stay', async () => {
+    const round = sweeper({ pageRows: 2, roundRows: 6 });
+    const dropped: unknown[] = [];
+    for (let times = 0; times < 4; times++) dropped.push((await round())['vehicle_states'] ?? 0);
+    expect(dropped).toEqual([6, 5, 1, 0]);
+    expect(await left()).toEqual(['a 5', 'b 1', 'b 0']);
   });
 });

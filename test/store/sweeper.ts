@@ -13,6 +13,8 @@ const everything: RetentionAges = {
   positionsMs: ageMs,
   aggregatesMs: ageMs,
   eventsMs: ageMs,
+  vehicleEventsMs: ageMs,
+  vehicleStatesMs: ageMs,
   sessionsMs: ageMs,
 };
 
