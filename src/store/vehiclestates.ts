@@ -81,16 +81,17 @@ export async function statesBefore(
     limit ${rows}`;
 }
 
-/** A vehicle may be in the list only once. */
+/** A vehicle that is worked on, and was marked meanwhile, is in the list twice. */
 export async function saveDirty(sql: ISql, dirty: readonly DirtyVehicle[]): Promise<void> {
   if (dirty.length === 0) return;
   await sql`
     insert into vehicle_dirty (vehicle_id, time)
-    select vehicle_id, timestamptz 'epoch' + since_ms * interval '1 millisecond'
+    select vehicle_id, timestamptz 'epoch' + min(since_ms) * interval '1 millisecond'
     from unnest(
       ${dirty.map(({ key }) => key)}::text[],
       ${dirty.map(({ sinceMs }) => sinceMs)}::double precision[]
     ) as marked (vehicle_id, since_ms)
+    group by vehicle_id
     order by vehicle_id
     on conflict (vehicle_id) do update set time = least(vehicle_dirty.time, excluded.time)`;
 }

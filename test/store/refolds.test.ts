@@ -225,7 +225,11 @@ describe('a mark', () => {
       { key, sinceMs: at(5) },
       { key: 'bus-2', sinceMs: at(6) },
     ]);
-    await saveDirty(sql, [{ key, sinceMs: at(4) }]);
+    // Of one that was marked again while it was worked on there are two.
+    await saveDirty(sql, [
+      { key, sinceMs: at(7) },
+      { key, sinceMs: at(4) },
+    ]);
     await saveDirty(sql, [{ key, sinceMs: at(9) }]);
     expect(await dirty()).toEqual({ [key]: at(4), 'bus-2': at(6) });
     await saveClean(sql, key, at(8));
