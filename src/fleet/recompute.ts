@@ -42,7 +42,7 @@ export interface RecomputeOptions {
   readonly folds: Pick<Folds, 'begin' | 'finish' | 'abort'>;
   readonly lateness: Lateness;
   readonly harvest: Pick<Harvest, 'takeOf' | 'putBack' | 'forget'>;
-  readonly news: Pick<TripNews, 'tell' | 'isPending'>;
+  readonly news: Pick<TripNews, 'tell' | 'isPending' | 'pending'>;
   readonly fences: PastFences;
   readonly store: PastStore;
   readonly vehicles: Pick<Vehicles, 'move'>;
@@ -232,8 +232,14 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     // What the state as it was has told, and is not stored yet, would be stored behind this.
     if (!isWhole) harvest.forget(key, reachedMs);
     const hasMoved = isWhole && replace(fold, refolded);
+    // A crash may take back what was told of the fixes that came meanwhile: then it is folded again.
+    for (const told of news.pending()) {
+      if (told.key === key) lateness.mark(key, told.sinceMs, true);
+    }
     // With what has been told of the fixes that came meanwhile.
     const crop = isWhole ? harvest.takeOf(key) : { events: [], states: [] };
+    // In the turn of what it has told: what comes while this is stored is in neither.
+    const newest = isWhole ? encodeState(state) : null;
     const since = lateness.since(key);
     const restMs = isWhole ? (since?.sinceMs ?? null) : reachedMs + 1;
     try {
@@ -246,7 +252,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
         untilMs: isWhole ? null : reachedMs,
         events: [...events, ...crop.events],
         states: [...states, ...crop.states],
-        state: isWhole ? encodeState(state) : null,
+        state: newest,
         removedTrips,
         dirtySinceMs: restMs === null ? null : Math.min(restMs, since?.sinceMs ?? restMs),
       });
