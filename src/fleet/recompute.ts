@@ -105,6 +105,8 @@ export function createRecompute(options: RecomputeOptions): Recompute {
       await redo(mark);
       return true;
     } catch (error) {
+      // The database may have done more than it has answered.
+      mark.isSaved = false;
       lateness.giveBack(mark);
       if (isStopped) return false;
       counters.vehiclesRecomputesFailed += 1;

@@ -44,6 +44,8 @@ export interface World {
   crash(): void;
   /** Called before each answer of the database. */
   onAsk: () => void;
+  /** The database has done what it was asked, and the answer is lost. */
+  isLost: () => boolean;
   readonly lateness: Lateness;
   readonly vehicles: Vehicles;
   stop(): void;
@@ -84,7 +86,9 @@ export function createWorld(options: WorldOptions): World {
       if (!isDead) world.onAsk();
       // What a dead engine has asked changes nothing any more.
       if (isDead || disk.isAway) throw new Error('the database is away');
-      return answer();
+      const given = answer();
+      if (world.isLost()) throw new Error('the answer is lost');
+      return given;
     }
 
     const vehicles = createVehicles(bounds.vehiclesMax);
@@ -118,7 +122,7 @@ export function createWorld(options: WorldOptions): World {
       stored: () => ask(disk.drain),
       onMoved: () => undefined,
       onError: (_key, error) => {
-        const isExpected = String(error).includes('could not be told');
+        const isExpected = /could not be told|answer is lost/.test(String(error));
         if (!disk.isAway && !isDead && !isExpected) throw error;
       },
       newId: disk.newId,
@@ -195,6 +199,7 @@ export function createWorld(options: WorldOptions): World {
     metrics,
     told,
     onAsk: () => undefined,
+    isLost: () => false,
     get lateness() {
       return life.lateness;
     },

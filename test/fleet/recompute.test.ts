@@ -208,9 +208,9 @@ describe('where old fixes are gone', () => {
 
 describe('fixes that come while the past is folded again', () => {
   const hole = {
-    before: [...journey.slice(0, 100), ...journey.slice(101, 300)],
+    before: [...journey.slice(0, 100), ...journey.slice(200, 300)],
     silenceMs: 0,
-    late: journey.slice(100, 101),
+    late: journey.slice(100, 200),
   };
   // What comes from inside of it is further than the vehicle was known to be.
   const silence = {
@@ -246,6 +246,31 @@ describe('fixes that come while the past is folded again', () => {
       world.disk.isFull = () => false;
       await world.settle();
       expectInOrder(world, journey);
+      world.stop();
+    }
+  });
+
+  it('lose nothing where the database has done more than it could answer', async () => {
+    for (let lostAt = 1; lostAt <= 12; lostAt++) {
+      const world = worldOf();
+      for (const frame of framesOf(hole.before, 50)) world.send(frame);
+      world.send(hole.late.slice(0, 1));
+      world.disk.drain();
+      await world.flush();
+      let asked = 0;
+      world.onAsk = () => {
+        if (++asked === lostAt) world.send(hole.late.slice(1));
+      };
+      world.isLost = () => asked === lostAt;
+      await world.recompute();
+      world.onAsk = () => undefined;
+      world.isLost = () => false;
+      if (asked < lostAt) world.send(hole.late.slice(1));
+      world.disk.drain();
+      await world.flush();
+      world.crash();
+      await world.settle();
+      expectInOrder(world, journey.slice(0, 300));
       world.stop();
     }
   });
