@@ -227,9 +227,9 @@ export function createFolds(options: FoldsOptions): Folds {
       // The state may be of a time before a lapse that made it late.
       if (one !== null && fix.timeMs > one.state.timeMs) {
         foldAgain(one, fix, fix.flags & judgedFlags);
-      } else if (isLate) {
-        lateness.mark(vehicle.key, fix.timeMs, false);
       }
+      // Also of one that is taken now: nobody has moved its vehicle to it.
+      if (isLate) lateness.mark(vehicle.key, fix.timeMs, false);
     },
     take,
     late(vehicle, fix) {

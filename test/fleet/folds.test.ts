@@ -156,16 +156,16 @@ describe('a start', () => {
     expect(take(fixAt(101, 0))).toBe(0);
   });
 
-  it('takes late fixes that the state has not come to, and marks the others', () => {
+  it('takes late fixes that the state has not come to, and marks them and the others', () => {
     take(fixAt(100, 0));
     const backfill = { flags: fixFlags.backfill };
     folds.replay(bus, fixAt(90, 0, 0, backfill));
     folds.replay(bus, fixAt(110, 0, 0, backfill));
-    expect(marks).toEqual([`acme/bus-1 ${fixAt(90, 0).timeMs} false`]);
+    expect(marks).toEqual([90, 110].map((second) => `acme/bus-1 ${fixAt(second, 0).timeMs} false`));
     expect(take(fixAt(110, 0))).toBe(fixFlags.backfill);
     // What is stored without the flag that it has now is to be flagged.
     folds.replay(bus, fixAt(111, 90_000, 0, backfill));
-    expect(marks.at(-1)).toBe(`acme/bus-1 ${fixAt(111, 0).timeMs} true`);
+    expect(marks.slice(2)).toContain(`acme/bus-1 ${fixAt(111, 0).timeMs} true`);
   });
 });
 

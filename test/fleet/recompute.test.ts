@@ -154,6 +154,20 @@ describe('fixes that come late', () => {
     world.stop();
   });
 
+  it('move it also where a crash has taken back what they were late for', async () => {
+    const world = worldOf();
+    for (const frame of framesOf(journey.slice(0, 240), 50)) world.send(frame);
+    world.disk.drain();
+    await world.flush();
+    world.clock.advance(2 * limits.tripLapseMs);
+    world.send(journey.slice(240, 300));
+    world.crash();
+    await world.settle();
+    expect(world.vehicles.find('default', vehicle)!.last.timeMs).toBe(journey[299]!.timeMs);
+    expectInOrder(world, journey.slice(0, 300));
+    world.stop();
+  });
+
   it('are folded in rounds where they are many', async () => {
     const world = worldOf(small);
     await sendAll(world, framesOf(journey.toReversed(), 50));
