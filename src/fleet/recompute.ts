@@ -7,7 +7,7 @@
  */
 import { every, type Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
-import type { Vehicle, Vehicles } from '../live/vehicles.ts';
+import { neverMs, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Gate } from '../store/gate.ts';
 import type { LateRange, Refold, Reflagged, StoredTrip } from '../store/refolds.ts';
@@ -232,8 +232,10 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     const { key, tenant } = vehicle;
     const { state, isWhole, reachedMs, events, states } = refolded;
     // What the state as it was has told, and is not stored yet, would be stored behind this.
-    if (!isWhole) harvest.forget(key, reachedMs);
-    const hasMoved = isWhole && replace(fold, refolded);
+    if (isWhole) replace(fold, state);
+    else harvest.forget(key, reachedMs);
+    // Also with a round that is not the last: that one may find nothing that counts.
+    move(vehicle, refolded.newest);
     // A crash may take back what was told of the fixes that came meanwhile: then it is folded again.
     for (const told of news.pending()) {
       if (told.key === key) lateness.mark(key, told.sinceMs, true);
@@ -241,12 +243,12 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     // With what has been told of the fixes that came meanwhile.
     const crop = isWhole ? harvest.takeOf(key) : { events: [], states: [] };
     // In the turn of what it has told: what comes while this is stored is in neither.
-    const newest = isWhole ? encodeState(state) : null;
+    const known = isWhole ? knownOf(vehicle, state) : null;
     const since = lateness.since(key);
     const restMs = isWhole ? (since?.sinceMs ?? null) : reachedMs + 1;
     try {
       // Before the mark is gone, there has to be a row that has the state.
-      if (hasMoved) await store.saveVehicles([knownOf(vehicle, state)]);
+      if (known !== null) await store.saveVehicles([known]);
       await store.saveRefold({
         key,
         tenant,
@@ -254,7 +256,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
         untilMs: isWhole ? null : reachedMs,
         events: [...events, ...crop.events],
         states: [...states, ...crop.states],
-        state: newest,
+        state: known?.state ?? null,
         removedTrips,
         dirtySinceMs: restMs === null ? null : Math.min(restMs, since?.sinceMs ?? restMs),
       });
@@ -271,16 +273,17 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     lateness.giveBack(mark);
   }
 
-  /** True where the vehicle has moved with it. */
-  function replace(fold: Fold, { state, newest }: Refolded): boolean {
+  function replace(fold: Fold, state: VehicleState): void {
     const { vehicle, redo } = fold;
     if (redo?.isOverrun !== false) throw new Error('more fixes came meanwhile than a tail holds');
     harvest.forget(vehicle.key, Infinity);
     folds.finish(fold, state);
-    if (newest === null || newest.timeMs <= vehicle.last.timeMs) return false;
+  }
+
+  function move(vehicle: Vehicle, newest: Fix | null): void {
+    if (newest === null || newest.timeMs <= vehicle.last.timeMs) return;
     options.vehicles.move(vehicle, newest, clock.nowMs());
     options.onMoved(vehicle);
-    return true;
   }
 
   function clean(mark: Mark): Promise<void> {
@@ -299,6 +302,8 @@ export function createRecompute(options: RecomputeOptions): Recompute {
   };
 }
 
-function knownOf({ key, last, receivedAtMs }: Vehicle, state: VehicleState): KnownVehicle {
+/** Null where it has no position. */
+function knownOf({ key, last, receivedAtMs }: Vehicle, state: VehicleState) {
+  if (last.timeMs === neverMs) return null;
   return { key, fix: { ...last }, receivedAtMs, state: encodeState(state) };
 }

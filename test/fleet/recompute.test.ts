@@ -40,7 +40,8 @@ function inOrder(fixes: readonly Fix[], bounds: Limits = limits) {
   return { outputs, flags };
 }
 
-function expectInOrder({ disk }: World, fixes: readonly Fix[], bounds: Limits = limits): void {
+function expectInOrder(world: World, fixes: readonly Fix[], bounds: Limits = limits): void {
+  const { disk } = world;
   const { outputs, flags } = inOrder(fixes, bounds);
   const events = new Map(
     eventsOf(outputs).map(({ timeMs, kind, subject, latE7, lonE7, data }) => {
@@ -56,6 +57,11 @@ function expectInOrder({ disk }: World, fixes: readonly Fix[], bounds: Limits = 
   expect(trips.toSorted(byStart)).toEqual(tripsOf(outputs));
   const judged = [...disk.rows.values()].map(({ timeMs, flags }) => [timeMs, flags & filterFlags]);
   expect(new Map(judged as [number, number][])).toEqual(flags);
+  const counting = fixes.filter(({ timeMs }) => flags.get(timeMs) === 0);
+  const newestMs = Math.max(...counting.map(({ timeMs }) => timeMs), -1);
+  // It may be further: what late ones have shown to be wrong was seen.
+  const lastMs = world.vehicles.find('default', vehicle)?.last.timeMs ?? -1;
+  expect(lastMs).toBeGreaterThanOrEqual(newestMs);
   expect(disk.dirtySinceMs).toBe(null);
 }
 
@@ -166,6 +172,18 @@ describe('fixes that come late', () => {
     expect(world.vehicles.find('default', vehicle)!.last.timeMs).toBe(journey[299]!.timeMs);
     expectInOrder(world, journey.slice(0, 300));
     world.stop();
+  });
+
+  it('move it also where the last of several rounds finds nothing', async () => {
+    const bounds = { ...limits, recomputePageRowsMax: 5, recomputeRowsMax: 10 };
+    for (let count = 1; count <= bounds.recomputeRowsMax; count++) {
+      const world = worldOf(bounds);
+      await sendAll(world, framesOf(journey.slice(0, 240), 50));
+      world.send(journey.slice(240, 240 + count));
+      await world.settle();
+      expectInOrder(world, journey.slice(0, 240 + count));
+      world.stop();
+    }
   });
 
   it('are folded in rounds where they are many', async () => {
@@ -299,10 +317,20 @@ function isStill(fix: Fix): boolean {
 }
 
 /** What happens between two frames. */
-type Step = 'nothing' | 'flush' | 'recompute' | 'crash' | 'outage' | 'full' | 'drain';
+type Step = 'nothing' | 'flush' | 'recompute' | 'crash' | 'outage' | 'full' | 'drain' | 'lapse';
 
 const step = fc.constantFrom<Step>(
-  ...(['nothing', 'nothing', 'flush', 'recompute', 'drain', 'crash', 'outage', 'full'] as const),
+  ...([
+    'nothing',
+    'nothing',
+    'flush',
+    'recompute',
+    'drain',
+    'crash',
+    'outage',
+    'full',
+    'lapse',
+  ] as const),
 );
 
 async function happen(world: World, what: Step): Promise<void> {
@@ -310,6 +338,7 @@ async function happen(world: World, what: Step): Promise<void> {
   if (what === 'flush') await world.flush();
   if (what === 'recompute') await world.recompute();
   if (what === 'drain') disk.drain();
+  if (what === 'lapse') world.clock.advance(2 * limits.tripLapseMs);
   if (what === 'crash') world.crash();
   if (what === 'outage') {
     disk.isAway = true;
