@@ -152,8 +152,15 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     counters.recomputeRowsRead += refolded.rows;
     const changes = await changesOf(vehicle, base, refolded);
     await tellAll(vehicle, changes, fromMs);
-    await store.saveFlags(vehicle.key, refolded.reflagged);
+    await saveFlags(vehicle.key, refolded.reflagged);
     await gate.run(() => save(mark, fold, base, refolded, changes));
+  }
+
+  async function saveFlags(key: string, fixes: readonly Reflagged[]): Promise<void> {
+    const rows = bounds.recomputePageRowsMax;
+    for (let start = 0; start < fixes.length; start += rows) {
+      await store.saveFlags(key, fixes.slice(start, start + rows));
+    }
   }
 
   // Kept states are tried from the newest on: one of another version is of no use. Of fixes between one and `keptMs` some

@@ -125,19 +125,22 @@ export interface Reflagged {
   readonly flags: number;
 }
 
+// With the range of their times, for without it every fix that the vehicle ever had is read.
 export async function saveFlags(
   sql: ISql,
   key: string,
   fixes: readonly Reflagged[],
 ): Promise<void> {
   if (fixes.length === 0) return;
+  const times = fixes.map(({ timeMs }) => timeMs);
   await sql`
     update positions set flags = told.flags
     from unnest(
-      ${fixes.map(({ timeMs }) => timeMs)}::double precision[],
+      ${times}::double precision[],
       ${fixes.map(({ flags }) => flags)}::integer[]
     ) as told (time_ms, flags)
     where positions.vehicle_id = ${key}
+      and positions.time between ${new Date(Math.min(...times))} and ${new Date(Math.max(...times))}
       and positions.time = timestamptz 'epoch' + told.time_ms * interval '1 millisecond'`;
 }
 

@@ -38,7 +38,7 @@ export interface Disk {
 
 const neverFolded = fixFlags.clockSkew | fixFlags.outdated;
 
-export function createDisk(vehicle: string): Disk {
+export function createDisk(vehicle: string, rowsMax: number): Disk {
   const records: JournalRecord[] = [];
   const rows = new Map<number, Fix>();
   const events = new Map<string, StoredVehicleEvent>();
@@ -138,6 +138,7 @@ export function createDisk(vehicle: string): Disk {
       ),
     saveFlags: (_key, some) =>
       ask(() => {
+        if (some.length > rowsMax) throw new Error(`${some.length} rows in one statement`);
         for (const { timeMs, flags } of some) rows.set(timeMs, { ...rows.get(timeMs)!, flags });
       }),
     saveRefold: (refold) =>

@@ -76,7 +76,7 @@ export function createWorld(options: WorldOptions): World {
   const clock = createManualClock(options.nowMs);
   const metrics = createMetrics();
   const told: VehicleEvent[] = [];
-  const disk = createDisk(vehicle);
+  const disk = createDisk(vehicle, bounds.recomputePageRowsMax);
   let life = begin();
 
   function begin(): Life {
