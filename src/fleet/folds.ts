@@ -7,7 +7,7 @@
 import { every, type Clock } from '../clock.ts';
 import { parseVehicleKey } from '../identity.ts';
 import type { Limits } from '../limits.ts';
-import type { Vehicle, Vehicles } from '../live/vehicles.ts';
+import { neverMs, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { fixFlags, type Fix, type PlainMap } from '../wire/types.ts';
 import { advance, applyStatus, lapse, type DeriveBounds, type DeriveContext } from './derive.ts';
@@ -56,6 +56,8 @@ export interface Folds {
   status(vehicle: Vehicle, timeMs: number, attributes: PlainMap): void;
   /** The state as it is stored; null where there is none. */
   stateOf(vehicle: Vehicle): Uint8Array | null;
+  /** How far the fold of the vehicle has come; -1 where it has none. */
+  reachedMs(key: string): number;
   /** What was told so far, and all from now on. */
   listen(listener: FoldListener): void;
   /**
@@ -249,6 +251,7 @@ export function createFolds(options: FoldsOptions): Folds {
       const one = folds.get(vehicle.key);
       return one === undefined ? null : encodeState(one.state);
     },
+    reachedMs: (key) => folds.get(key)?.state.timeMs ?? neverMs,
     listen(to) {
       listener = to;
       for (const act of unheard ?? []) act();

@@ -39,7 +39,7 @@ export interface PastStore {
 }
 
 export interface RecomputeOptions {
-  readonly folds: Pick<Folds, 'begin' | 'finish' | 'abort'>;
+  readonly folds: Pick<Folds, 'reachedMs' | 'begin' | 'finish' | 'abort'>;
   readonly lateness: Lateness;
   readonly harvest: Pick<Harvest, 'takeOf' | 'putBack' | 'forget'>;
   readonly news: Pick<TripNews, 'tell' | 'isPending' | 'pending'>;
@@ -120,7 +120,9 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     await options.stored();
     const keptMs = options.keptSinceMs();
     const sinceMs = Math.max(mark.sinceMs, keptMs);
-    const late = await store.lateRange(key, sinceMs);
+    // Where it is certain, only what the fold has not come to matters: the rest may be years of fixes.
+    const lookMs = mark.isCertain ? Math.max(sinceMs, folds.reachedMs(key)) : sinceMs;
+    const late = await store.lateRange(key, lookMs);
     if (late === null && !mark.isCertain) return clean(mark);
     const fromMs = mark.isCertain || late === null ? sinceMs : late.firstMs;
     // What is on its way to the trips' topics would come behind what is told here.

@@ -31,6 +31,8 @@ export interface Disk {
   /** False for a repeat. */
   announce(topic: string, event: NewEvent): boolean;
   storeOf(ask: Ask): PastStore & FoldStore;
+  /** From when on it was looked for late fixes. */
+  readonly lateLooksMs: readonly number[];
   newId(): string;
   isAway: boolean;
   isFull: () => boolean;
@@ -45,6 +47,7 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
   const trips = new Map<string, PlainMap>();
   const told = new Set<string>();
   const states = new Map<number, Uint8Array>();
+  const lateLooksMs: number[] = [];
   let known: KnownVehicle | null = null;
   let dirtySinceMs: number | null = null;
   let committed = 0;
@@ -110,6 +113,7 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
     saveVehicles: ([one]) => ask(() => void (known = one ?? known)),
     lateRange: (_key, sinceMs) =>
       ask(() => {
+        lateLooksMs.push(sinceMs);
         const late = inOrder(sinceMs - 1, Infinity).filter(({ flags }) => {
           return (flags & fixFlags.backfill) !== 0;
         });
@@ -163,6 +167,7 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
     events,
     trips,
     states,
+    lateLooksMs,
     get known() {
       return known;
     },

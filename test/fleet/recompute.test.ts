@@ -186,6 +186,17 @@ describe('fixes that come late', () => {
     }
   });
 
+  it('are looked for behind the fold only, where it is certain that it is folded again', async () => {
+    const world = worldOf();
+    await sendAll(world, framesOf(journey, 50));
+    world.lateness.mark(vehicle, 0, true);
+    await world.settle();
+    expect(world.metrics.counters.vehiclesRecomputed).toBe(1);
+    expect(world.disk.lateLooksMs.at(-1)).toBeGreaterThanOrEqual(journey.at(-1)!.timeMs);
+    expectInOrder(world, journey);
+    world.stop();
+  });
+
   it('are folded in rounds where they are many', async () => {
     const world = worldOf(small);
     await sendAll(world, framesOf(journey.toReversed(), 50));
