@@ -29,8 +29,6 @@ export interface Redo {
   readonly tail: Taken[];
   /** What the state as it was has told since, which nobody hears where it is replaced. */
   readonly held: Told[];
-  /** More came than the tail holds. */
-  isOverrun: boolean;
 }
 
 export interface Fold {

@@ -62,10 +62,10 @@ export interface Folds {
   listen(listener: FoldListener): void;
   /**
    * Puts aside what comes of the vehicle, to fold its past again, up to `untilMs` at least: what comes from before that
-   * is late. Null where it is not tracked.
+   * is late. Where more comes than a tail holds it is given up (`redo` is null). Null where it is not tracked.
    */
   begin(key: string, untilMs: number): Fold | null;
-  /** The fold goes on from `state`, which has taken all up to `untilMs`. Throws where the tail is overrun. */
+  /** The fold goes on from `state`, which has taken all up to `untilMs`. */
   finish(fold: Fold, state: VehicleState): void;
   /** It goes on as it was. */
   abort(fold: Fold): void;
@@ -192,8 +192,14 @@ export function createFolds(options: FoldsOptions): Folds {
     const asItCame = { ...fix };
     const flag = fold(one, fix);
     if (redo.tail.length < bounds.recomputeTailMax) redo.tail.push({ fix: asItCame, flag });
-    else redo.isOverrun = true;
+    else abort(one);
     return flag;
+  }
+
+  function abort(one: Fold): void {
+    const { redo } = one;
+    one.redo = null;
+    for (const told of redo?.held ?? []) deliver(one, told);
   }
 
   function take(vehicle: Vehicle, fix: Fix): number {
@@ -262,13 +268,12 @@ export function createFolds(options: FoldsOptions): Folds {
       if (one === null) return null;
       if (one.redo !== null) throw new Error(`folds: ${key} is folded again already`);
       one.state.timeMs = Math.max(one.state.timeMs, untilMs);
-      one.redo = { untilMs: one.state.timeMs, tail: [], held: [], isOverrun: false };
+      one.redo = { untilMs: one.state.timeMs, tail: [], held: [] };
       return one;
     },
     finish(one, state) {
       const { redo } = one;
       if (redo === null) throw new Error(`folds: ${one.vehicle.key} is not folded again`);
-      if (redo.isOverrun) throw new Error(`folds: ${one.vehicle.key} has lost fixes of its tail`);
       one.state = state;
       one.redo = null;
       // A lapse may have come further than the fixes.
@@ -278,11 +283,7 @@ export function createFolds(options: FoldsOptions): Folds {
       if (state.journey !== null || state.over !== null) underway.add(one);
       vehicles.touch(one.vehicle);
     },
-    abort(one) {
-      const { redo } = one;
-      one.redo = null;
-      for (const told of redo?.held ?? []) deliver(one, told);
-    },
+    abort,
     get size() {
       return folds.size;
     },

@@ -284,7 +284,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
 
   function replace(fold: Fold, state: VehicleState): void {
     const { vehicle, redo } = fold;
-    if (redo?.isOverrun !== false) throw new Error('more fixes came meanwhile than a tail holds');
+    if (redo === null) throw new Error('more fixes came meanwhile than a tail holds');
     harvest.forget(vehicle.key, Infinity);
     folds.finish(fold, state);
   }

@@ -196,13 +196,17 @@ describe('a past that is folded again', () => {
     expect(heard).toEqual([expect.stringMatching(/^tripStarted/)]);
   });
 
-  it('is given up where more comes meanwhile than a tail holds', () => {
+  it('is given up where more comes meanwhile than a tail holds, and tells what was held back', () => {
     folds.stop();
-    open({ ...limits, recomputeTailMax: 3 });
+    open({ ...limits, recomputeTailMax: 150 });
+    listen();
     const fold = folds.begin('acme/bus-1', 0)!;
-    for (const fix of journey.slice(0, 4)) take(fix);
-    expect(fold.redo?.isOverrun).toBe(true);
-    expect(() => folds.finish(fold, emptyState(bus))).toThrow(/lost fixes/);
+    for (const fix of journey.slice(0, 150)) take(fix);
+    expect(heard).toEqual([]);
+    take(journey[150]!);
+    expect(fold.redo).toBe(null);
+    expect(heard).toEqual([expect.stringMatching(/^tripStarted/)]);
+    expect(() => folds.finish(fold, emptyState(bus))).toThrow(/not folded again/);
   });
 
   it('is none of a vehicle that cannot be tracked', () => {
