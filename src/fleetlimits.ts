@@ -92,6 +92,8 @@ export const fleetLimits = {
   // What follows from positions, as it is kept.
   /** How often trips are looked for that a silence has ended, and how long nothing has come of their vehicle then. */
   tripLapseMs: 30_000,
+  /** Vehicles whose silence ends in one turn, 0.1 ms each: after an outage it is that of the whole fleet. */
+  lapsesPerTurnMax: 200,
   /** Between two states of a vehicle that are kept to go over its past from: an hour of fixes is read in 50 ms. */
   snapshotIntervalMs: 3_600_000,
   /** Events and states of vehicles that wait for the database, 500 bytes each; beyond it they are folded again. */
@@ -167,8 +169,8 @@ export function fleetRelations(bounds: Bounds): readonly Relation[] {
         'recomputePageRowsMax <= recomputeRowsMax, and recomputeDelayMs <= recomputeDelayMaxMs',
     },
     {
-      holds: bounds.snapshotIntervalMs > 0 && bounds.tripLapseMs > 0,
-      sentence: 'snapshotIntervalMs and tripLapseMs must be positive',
+      holds: bounds.snapshotIntervalMs > 0 && bounds.tripLapseMs > 0 && bounds.lapsesPerTurnMax > 0,
+      sentence: 'snapshotIntervalMs, tripLapseMs and lapsesPerTurnMax must be positive',
     },
     {
       holds: bounds.harshIntervalMinMs <= bounds.harshIntervalMaxMs,

@@ -4,7 +4,7 @@
  * folded again (recompute.ts). What the journal brings back is taken as it was the first time, and tells the same.
  * Bound: one state a vehicle that is tracked, under 1 KB; one look-up and no memory a fix, unless something is told.
  */
-import { every, type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { parseVehicleKey } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import { neverMs, type Vehicle, type Vehicles } from '../live/vehicles.ts';
@@ -37,7 +37,7 @@ export interface FoldsOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly bounds: DeriveBounds &
-    Pick<Limits, 'snapshotIntervalMs' | 'tripLapseMs' | 'recomputeTailMax'>;
+    Pick<Limits, 'snapshotIntervalMs' | 'tripLapseMs' | 'lapsesPerTurnMax' | 'recomputeTailMax'>;
 }
 
 export interface Folds {
@@ -94,7 +94,7 @@ export function createFolds(options: FoldsOptions): Folds {
     fences: null,
     onFencesLeftOut: (count) => void (counters.fencesLeftOut += count),
   };
-  const timer = every(clock, bounds.tripLapseMs, lapseAll);
+  let timer = clock.after(bounds.tripLapseMs, lapseSome);
 
   function open(vehicle: Vehicle): Fold {
     let fold = folds.get(vehicle.key);
@@ -169,10 +169,16 @@ export function createFolds(options: FoldsOptions): Folds {
     else unheard?.push(() => listener !== null && act(listener));
   }
 
-  // A device that uploads its backlog is not silent, however old its fixes are.
-  function lapseAll(): void {
+  function lapseSome(): void {
+    timer = clock.after(lapseUpTo(bounds.lapsesPerTurnMax) ? bounds.tripLapseMs : 0, lapseSome);
+  }
+
+  /** True where these were all. A device that uploads its backlog is not silent, however old its fixes are. */
+  function lapseUpTo(max: number): boolean {
     const nowMs = clock.nowMs();
+    let lapsed = 0;
     for (const one of underway) {
+      if (lapsed >= max) return false;
       if (one.redo !== null || nowMs - one.vehicle.receivedAtMs < bounds.tripLapseMs) continue;
       const { state } = one;
       const beforeMs = state.timeMs;
@@ -184,8 +190,11 @@ export function createFolds(options: FoldsOptions): Folds {
       isLapse = false;
       if (state.timeMs !== beforeMs) vehicles.touch(one.vehicle);
       if (hasEndedTrip) keepState(one);
-      if (state.journey === null && state.over === null) underway.delete(one);
+      if (state.journey !== null || state.over !== null) continue;
+      underway.delete(one);
+      lapsed += 1;
     }
+    return true;
   }
 
   function putAside(one: Fold, redo: Redo, fix: Fix): number {

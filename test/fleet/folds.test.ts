@@ -105,6 +105,25 @@ describe('a fold', () => {
     expect(heard).toHaveLength(2);
   });
 
+  it('lapses beside some others in one turn, and the rest in the next', () => {
+    folds.stop();
+    open({ ...limits, lapsesPerTurnMax: 1 });
+    for (const id of ['bus-1', 'bus-2']) {
+      bus = vehicles.open('acme', id);
+      vehicles.track(bus);
+      for (const fix of journey) take(fix);
+    }
+    listen();
+    const silentMs = journey.at(-1)!.timeMs - startMs + limits.tripGapMs;
+    clock.advance(Math.ceil(silentMs / limits.tripLapseMs) * limits.tripLapseMs - 1);
+    expect(heard).toHaveLength(2);
+    let heardBetween = 0;
+    clock.after(1, () => (heardBetween = heard.length));
+    clock.advance(1);
+    expect([heardBetween, heard.length]).toEqual([3, 4]);
+    expect(clock.nextInMs).toBe(limits.tripLapseMs);
+  });
+
   it('keeps a state for each hour of fixes, not for all vehicles at once', () => {
     for (const fix of stand(0, 4 * 3_600, 0, 0, 60)) take(fix);
     expect(states).toHaveLength(4);
