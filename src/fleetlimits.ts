@@ -104,7 +104,10 @@ export const fleetLimits = {
   harvestPageRowsMax: 1_000,
   /** How often vehicles with late fixes are looked for; one at a time is folded again. */
   recomputeIntervalMs: 1_000,
-  /** Late fixes come many together: so long after the last of them, but no longer than this after the first. */
+  /**
+   * Late fixes come many together: so long after the last of them, but no longer than this after the first. A vehicle
+   * that could not be folded again rests so long.
+   */
   recomputeDelayMs: 1_000,
   recomputeDelayMaxMs: 30_000,
   /** Fixes of one vehicle in one round, some seconds; one that has more goes on when others had their turn. */

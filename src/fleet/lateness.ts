@@ -16,6 +16,8 @@ export interface Mark extends DirtyVehicle {
   /** By the monotonic clock: when it was first and last marked. */
   firstAtMs: number;
   lastAtMs: number;
+  /** By the same: not due before, whatever is marked. */
+  restsUntilMs: number;
 }
 
 export interface Lateness {
@@ -28,6 +30,8 @@ export interface Lateness {
   /** What came of it: no more to do but for what was marked meanwhile, or all of it again. */
   done(mark: Mark): void;
   giveBack(mark: Mark): void;
+  /** The same, but not soon: it may fail again, and has cost as much as one that did not. */
+  fail(mark: Mark): void;
   /** What was marked of the vehicle since it is worked on. */
   since(key: string): Mark | null;
   /** Those that the database does not know. */
@@ -50,7 +54,8 @@ export function createLateness({ monotonicMs, bounds }: LatenessOptions): Latene
     const nowMs = monotonicMs();
     const known = marks.get(key);
     if (known === undefined) {
-      marks.set(key, { key, sinceMs, isCertain, isSaved, firstAtMs: nowMs, lastAtMs: nowMs });
+      const [firstAtMs, lastAtMs, restsUntilMs] = [nowMs, nowMs, nowMs];
+      marks.set(key, { key, sinceMs, isCertain, isSaved, firstAtMs, lastAtMs, restsUntilMs });
       return;
     }
     if (sinceMs < known.sinceMs) {
@@ -61,11 +66,17 @@ export function createLateness({ monotonicMs, bounds }: LatenessOptions): Latene
     known.lastAtMs = nowMs;
   }
 
-  function isDue({ firstAtMs, lastAtMs }: Mark): boolean {
+  function isDue({ firstAtMs, lastAtMs, restsUntilMs }: Mark): boolean {
     const nowMs = monotonicMs();
+    if (nowMs < restsUntilMs) return false;
     return (
       nowMs - lastAtMs >= bounds.recomputeDelayMs || nowMs - firstAtMs >= bounds.recomputeDelayMaxMs
     );
+  }
+
+  function giveBack(mark: Mark): void {
+    working.delete(mark);
+    put(mark.key, mark.sinceMs, mark.isCertain, mark.isSaved);
   }
 
   return {
@@ -82,9 +93,11 @@ export function createLateness({ monotonicMs, bounds }: LatenessOptions): Latene
       return null;
     },
     done: (mark) => void working.delete(mark),
-    giveBack(mark) {
-      working.delete(mark);
-      put(mark.key, mark.sinceMs, mark.isCertain, mark.isSaved);
+    giveBack,
+    fail(mark) {
+      giveBack(mark);
+      const again = marks.get(mark.key);
+      if (again !== undefined) again.restsUntilMs = monotonicMs() + bounds.recomputeDelayMaxMs;
     },
     since: (key) => marks.get(key) ?? null,
     unsaved: () => [...marks.values(), ...working].filter(({ isSaved }) => !isSaved),

@@ -99,7 +99,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     }
   }
 
-  /** False where it failed: the database may be away, and the next look is soon enough. */
+  /** False where it failed: the database may be away, and the next look is soon enough for the others. */
   async function attempt(mark: Mark): Promise<boolean> {
     try {
       await redo(mark);
@@ -107,7 +107,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     } catch (error) {
       // The database may have done more than it has answered.
       mark.isSaved = false;
-      lateness.giveBack(mark);
+      lateness.fail(mark);
       if (isStopped) return false;
       counters.vehiclesRecomputesFailed += 1;
       options.onError(mark.key, error);

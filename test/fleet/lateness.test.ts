@@ -62,4 +62,17 @@ describe('a mark', () => {
     nowMs = 2_000;
     expect(lateness.next()).toMatchObject({ sinceMs: 100, isCertain: true, isSaved: true });
   });
+
+  it('of one that has failed rests, and keeps nobody else from being worked on', () => {
+    lateness.mark('a', 100, true);
+    nowMs = 1_000;
+    lateness.fail(lateness.next()!);
+    lateness.mark('a', 50, false);
+    lateness.mark('b', 1, true);
+    nowMs = 5_999;
+    expect(lateness.next()).toMatchObject({ key: 'b' });
+    expect(lateness.next()).toBe(null);
+    nowMs = 6_000;
+    expect(lateness.next()).toMatchObject({ key: 'a', sinceMs: 50, isCertain: true });
+  });
 });
