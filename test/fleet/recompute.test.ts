@@ -1,91 +1,25 @@
 /** Fixes in any order, crashes, a database that is away: what is stored in the end is that of the fixes in order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { advance, lapse } from '../../src/fleet/derive.ts';
-import { createFenceIndex } from '../../src/fleet/fenceindex.ts';
-import type { Output } from '../../src/fleet/output.ts';
-import { createVehicleState } from '../../src/fleet/state.ts';
-import { limits, type Limits } from '../../src/limits.ts';
-import { fixFlags, type Fix, type PlainMap } from '../../src/wire/types.ts';
-import { circle, fence } from './fencefixture.ts';
-import { createWorld, filterFlags, type World } from './foldworld.ts';
-import { drive, eventsOf, fixAt, stand, startMs, tripsOf, vehicle } from './journeys.ts';
+import { limits } from '../../src/limits.ts';
+import { fixFlags, type Fix } from '../../src/wire/types.ts';
+import {
+  byStart,
+  dayMs,
+  expectInOrder,
+  fences,
+  framesOf,
+  inOrder,
+  isFullOnce,
+  journey,
+  nowMs,
+  sendAll,
+  small,
+  worldOf,
+} from './foldorder.ts';
+import { createWorld, type World } from './foldworld.ts';
+import { eventsOf, fixAt, startMs, tripsOf, vehicle } from './journeys.ts';
 import { life } from './vehiclelife.ts';
-
-const dayMs = 86_400_000;
-const nowMs = startMs + 30 * dayMs;
-
-const fences = createFenceIndex(limits);
-fences.put({ ...fence('home', circle(fixAt(0, 0), 150), { dwellMs: 300_000 }), tenant: 'default' });
-fences.put({
-  ...fence('town', circle(fixAt(0, 500), 3_000), { speedMaxCms: 1_400 }),
-  tenant: 'default',
-});
-
-const small: Limits = { ...limits, recomputePageRowsMax: 20, recomputeRowsMax: 100 };
-
-function worldOf(bounds: Limits = limits): World {
-  return createWorld({ vehicle, fences, nowMs, bounds });
-}
-
-/** What the fixes tell in order, and their flags. */
-function inOrder(fixes: readonly Fix[], bounds: Limits = limits) {
-  const state = createVehicleState(vehicle);
-  const outputs: Output[] = [];
-  const context = { bounds, fences: fences.of('default'), onFencesLeftOut: () => {} };
-  const emit = (output: Output): void => void outputs.push(output);
-  const flags = new Map<number, number>();
-  for (const fix of fixes) flags.set(fix.timeMs, advance(state, { ...fix }, context, emit));
-  lapse(state, nowMs + dayMs, context, emit);
-  return { outputs, flags };
-}
-
-function expectInOrder(world: World, fixes: readonly Fix[], bounds: Limits = limits): void {
-  const { disk } = world;
-  const { outputs, flags } = inOrder(fixes, bounds);
-  const events = new Map(
-    eventsOf(outputs).map(({ timeMs, kind, subject, latE7, lonE7, data }) => {
-      return [`${timeMs} ${kind} ${subject}`, { latE7, lonE7, data }];
-    }),
-  );
-  const stored = [...disk.events].map(([id, { latE7, lonE7, data }]) => [
-    id,
-    { latE7, lonE7, data },
-  ]);
-  expect(Object.fromEntries(stored)).toEqual(Object.fromEntries(events));
-  const trips = [...disk.trips.values()].map(({ toldMs: _toldMs, ...trip }) => trip);
-  expect(trips.toSorted(byStart)).toEqual(tripsOf(outputs));
-  const judged = [...disk.rows.values()].map(({ timeMs, flags }) => [timeMs, flags & filterFlags]);
-  expect(new Map(judged as [number, number][])).toEqual(flags);
-  const counting = fixes.filter(({ timeMs }) => flags.get(timeMs) === 0);
-  const newestMs = Math.max(...counting.map(({ timeMs }) => timeMs), -1);
-  // It may be further: what late ones have shown to be wrong was seen.
-  const lastMs = world.vehicles.find('default', vehicle)?.last.timeMs ?? -1;
-  expect(lastMs).toBeGreaterThanOrEqual(newestMs);
-  expect(disk.dirtySinceMs).toBe(null);
-}
-
-const byStart = (one: PlainMap, other: PlainMap): number =>
-  Number(one['startMs']) - Number(other['startMs']);
-
-const journey = [
-  ...stand(0, 600, 0),
-  ...drive(600, 1_200, 0, 6_000),
-  ...stand(1_205, 2_000, 6_000),
-  ...drive(2_000, 2_600, 6_000, 0),
-  ...stand(2_605, 3_400, 0),
-];
-
-async function sendAll(world: World, frames: readonly (readonly Fix[])[]): Promise<void> {
-  for (const frame of frames) world.send(frame);
-  await world.settle();
-}
-
-function framesOf(fixes: readonly Fix[], size: number): Fix[][] {
-  const frames: Fix[][] = [];
-  for (let at = 0; at < fixes.length; at += size) frames.push(fixes.slice(at, at + size));
-  return frames;
-}
 
 describe('fixes in the order of their time', () => {
   it('are told as they come, and nothing is folded again', async () => {
@@ -249,76 +183,6 @@ describe('where old fixes are gone', () => {
   });
 });
 
-describe('fixes that come while the past is folded again', () => {
-  const hole = {
-    before: [...journey.slice(0, 100), ...journey.slice(200, 300)],
-    silenceMs: 0,
-    late: journey.slice(100, 200),
-  };
-  // What comes from inside of it is further than the vehicle was known to be.
-  const silence = {
-    before: journey.slice(0, 240),
-    silenceMs: 2 * limits.tripLapseMs,
-    late: journey.slice(240, 300),
-  };
-
-  it.each([
-    ['behind a hole', hole, 0],
-    ['behind a silence', silence, 0],
-    ['behind a hole, with a journal that is full', hole, 200],
-    ['behind a silence, with a journal that is full', silence, 200],
-  ])('lose nothing in a crash, whenever they come: %s', async (_name, life, refusals) => {
-    for (let sendAt = 1; sendAt <= 12; sendAt++) {
-      const world = worldOf();
-      for (const frame of framesOf(life.before, 50)) world.send(frame);
-      world.clock.advance(life.silenceMs);
-      world.send(life.late);
-      // What is late is marked, and the journal does not bring it back.
-      world.disk.drain();
-      await world.flush();
-      const rest = framesOf(journey.slice(300), 300);
-      let asked = 0;
-      world.onAsk = () => {
-        if (++asked !== sendAt) return;
-        world.disk.isFull = isFullOnce(refusals);
-        for (const frame of rest.splice(0)) world.send(frame);
-      };
-      await world.recompute();
-      for (const frame of rest) world.send(frame);
-      world.crash();
-      world.disk.isFull = () => false;
-      await world.settle();
-      expectInOrder(world, journey);
-      world.stop();
-    }
-  });
-
-  it('lose nothing where the database has done more than it could answer', async () => {
-    for (let lostAt = 1; lostAt <= 12; lostAt++) {
-      const world = worldOf();
-      for (const frame of framesOf(hole.before, 50)) world.send(frame);
-      world.send(hole.late.slice(0, 1));
-      world.disk.drain();
-      await world.flush();
-      let asked = 0;
-      world.onAsk = () => {
-        if (++asked === lostAt) world.send(hole.late.slice(1));
-      };
-      world.isLost = () => asked === lostAt;
-      await world.recompute();
-      world.onAsk = () => undefined;
-      world.isLost = () => false;
-      if (asked < lostAt) world.send(hole.late.slice(1));
-      world.disk.drain();
-      await world.flush();
-      world.crash();
-      await world.settle();
-      expectInOrder(world, journey.slice(0, 300));
-      world.stop();
-    }
-  });
-});
-
 function isDrive({ timeMs }: Fix): boolean {
   return timeMs > startMs + 600_000 && timeMs < startMs + 1_200_000;
 }
@@ -358,12 +222,6 @@ async function happen(world: World, what: Step): Promise<void> {
     disk.isAway = false;
   }
   if (what === 'full') disk.isFull = isFullOnce(3);
-}
-
-/** True for so many times. */
-function isFullOnce(times: number): () => boolean {
-  let left = times;
-  return () => left-- > 0;
 }
 
 describe('any life of a vehicle', () => {
