@@ -25,10 +25,14 @@ export interface TripEvent {
   readonly data: PlainMap;
   /** From when on the vehicle has to be folded again where this is lost. */
   readonly sinceMs: number;
+  /** A silence tells it, which may have told the same before a crash: the id is not always the same. */
+  readonly isLapse?: boolean;
 }
 
 export interface TripNewsOptions {
   readonly announcer: Pick<Announcer, 'announce'>;
+  /** The ids of the last events of the last run, by `<tenant>/<topic text>`; forgotten once more is told. */
+  readonly lastIds: Map<string, string>;
   readonly onDropped: (key: string, sinceMs: number) => void;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -52,11 +56,12 @@ const eventNames: Readonly<Record<TripOutputKind, string>> = {
   tripEnded: 'ended',
 };
 
-/** What the fold has told, as an event of the trip; `suffix` of what is no repeat though it was told before. */
+/** What the fold has told, as an event of the trip; `suffix` where a silence has, and it may be no repeat. */
 export function tripEventOf(kind: TripOutputKind, trip: ToldTrip, suffix: string): TripEvent {
   const event = eventNames[kind];
-  const { id, updatedMs: timeMs, startMs: sinceMs } = trip;
-  return { trip: id, id: `${event}:${timeMs}${suffix}`, event, timeMs, data: trip, sinceMs };
+  const { id: tripId, updatedMs: timeMs, startMs: sinceMs } = trip;
+  const id = `${event}:${timeMs}${suffix}`;
+  return { trip: tripId, id, event, timeMs, data: trip, sinceMs, isLapse: suffix !== '' };
 }
 
 interface Job {
@@ -121,6 +126,15 @@ export function createTripNews(options: TripNewsOptions): TripNews {
     job.done(isDurable);
   }
 
+  /** As the last run has told it, where that was its last word. */
+  function known(tenant: string, news: TripEvent): TripEvent {
+    const topic = `${tenant}/${topicOf.trip(news.trip)}`;
+    const id = options.lastIds.get(topic);
+    options.lastIds.delete(topic);
+    const isSame = id?.startsWith(`${news.event}:${news.timeMs}:`) === true;
+    return news.isLapse === true && isSame ? { ...news, id } : news;
+  }
+
   function drop({ key }: Vehicle, { sinceMs }: TripEvent): void {
     counters.tripNewsDropped += 1;
     options.onDropped(key, sinceMs);
@@ -146,7 +160,7 @@ export function createTripNews(options: TripNewsOptions): TripNews {
       const name = `${vehicle.tenant}/${news.trip}`;
       const line = lines.get(name) ?? { vehicle, jobs: [], isBusy: false };
       lines.set(name, line);
-      line.jobs.push({ news, done });
+      line.jobs.push({ news: known(vehicle.tenant, news), done });
       count(vehicle.key, 1);
       turn(name, line);
     },

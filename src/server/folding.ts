@@ -46,6 +46,8 @@ export interface FoldMemory {
   readonly folds: Folds;
   readonly harvest: Harvest;
   readonly lateness: Lateness;
+  /** Of the last events of trips that the journal has, by their topics. */
+  readonly lastIds: Map<string, string>;
 }
 
 /** The vehicles of the table, and their folds as they were stored. */
@@ -69,7 +71,7 @@ export async function openFolds(
     if (vehicle !== null) folds.restore(vehicle, state);
   });
   await loadDirty(database.sql, lateness.restore);
-  return { fences, fencesChangedAtMs: changedAtMs, folds, harvest, lateness };
+  return { fences, fencesChangedAtMs: changedAtMs, folds, harvest, lateness, lastIds: new Map() };
 }
 
 function watched(fences: FenceIndex, nowMs: () => number) {
@@ -113,11 +115,12 @@ export function createFolding(options: FoldingOptions): Folding {
   const { context, storage } = options;
   const { clock, metrics, config } = context;
   const { bounds } = config;
-  const { folds, lateness, harvest } = storage.folding;
+  const { folds, lateness, harvest, lastIds } = storage.folding;
   const gate = createGate();
   const waiters = createWaiters(() => storage.journal.end, options.stored);
   const news = createTripNews({
     announcer: options.plane.announcer,
+    lastIds,
     onDropped: (key, sinceMs) => lateness.mark(key, sinceMs, true),
     clock,
     metrics,

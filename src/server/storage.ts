@@ -90,6 +90,7 @@ export async function openStorage(
         const event = decodeEvent(record.payload);
         channels.restore(event, false);
         memory.dockets.restore(event.topic, event.data);
+        if (event.topic.includes('/trip:')) folding.lastIds.set(event.topic, event.id);
       },
     );
     closers.push(() => journal.close());

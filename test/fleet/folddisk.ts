@@ -33,6 +33,9 @@ export interface Disk {
   storeOf(ask: Ask): PastStore & FoldStore;
   /** From when on it was looked for late fixes. */
   readonly lateLooksMs: readonly number[];
+  /** The ids of all that was announced, in order, and of the last of each topic. */
+  readonly announced: readonly string[];
+  readonly lastIds: ReadonlyMap<string, string>;
   newId(): string;
   isAway: boolean;
   isFull: () => boolean;
@@ -46,6 +49,8 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
   const events = new Map<string, StoredVehicleEvent>();
   const trips = new Map<string, PlainMap>();
   const told = new Set<string>();
+  const announced: string[] = [];
+  const lastIds = new Map<string, string>();
   const states = new Map<number, Uint8Array>();
   const lateLooksMs: number[] = [];
   let known: KnownVehicle | null = null;
@@ -168,6 +173,8 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
     trips,
     states,
     lateLooksMs,
+    announced,
+    lastIds,
     get known() {
       return known;
     },
@@ -189,6 +196,8 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
       if (subject !== vehicle) throw new Error(`${topic} is about ${subject}`);
       if (told.has(`${topic} ${id}`)) return false;
       told.add(`${topic} ${id}`);
+      announced.push(id);
+      lastIds.set(`default/${topic}`, id);
       const state = data as PlainMap;
       if (typeof state['startMs'] === 'number') {
         trips.set(topic.slice('trip:'.length), JSON.parse(JSON.stringify(state)) as PlainMap);

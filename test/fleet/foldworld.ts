@@ -107,7 +107,12 @@ export function createWorld(options: WorldOptions): World {
     const replay = createReplay({ vehicles, folds });
     for (const record of disk.uncommitted()) replay.take(record);
     replay.end();
-    const news = createTripNews({ announcer: announcerOf(disk), onDropped, ...common });
+    const news = createTripNews({
+      announcer: announcerOf(disk),
+      lastIds: new Map(disk.lastIds),
+      onDropped,
+      ...common,
+    });
     folds.listen({
       onTrip: (one, kind, trip, isLapse) =>
         news.tell(one, tripEventOf(kind, trip, isLapse ? `:${disk.newId()}` : '')),

@@ -1,5 +1,5 @@
 /** A past that is folded again while fixes come, and while engine and database fail: nothing is lost. */
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/limits.ts';
 import { expectInOrder, framesOf, isFullOnce, journey, worldOf } from './foldorder.ts';
 
@@ -70,5 +70,24 @@ describe('fixes that come while the past is folded again', () => {
       expectInOrder(world, journey.slice(0, 300));
       world.stop();
     }
+  });
+});
+
+describe('a trip that a silence has ended', () => {
+  it('is not ended again after a crash, and is where it went on meanwhile', async () => {
+    const world = worldOf();
+    for (const frame of framesOf(journey.slice(0, 240), 50)) world.send(frame);
+    world.disk.drain();
+    await world.flush();
+    world.clock.advance(2 * limits.tripLapseMs);
+    world.crash();
+    await world.settle();
+    const isEnd = (id: string): boolean => id.startsWith('ended:');
+    expect(world.disk.announced.filter(isEnd)).toHaveLength(1);
+    world.send(journey.slice(240, 300));
+    await world.settle();
+    expect(world.disk.announced.filter(isEnd)).toHaveLength(2);
+    expectInOrder(world, journey.slice(0, 300));
+    world.stop();
   });
 });

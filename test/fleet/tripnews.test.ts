@@ -24,6 +24,7 @@ beforeEach(() => {
   outcomes = [];
   bus = createVehicles(1).open('acme', 'bus-1');
   news = createTripNews({
+    lastIds: new Map(),
     announcer: {
       announce(tenant, topic, { id }, done) {
         announced.push({ topic: `${tenant}/${topic}`, id, done });
