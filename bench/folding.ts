@@ -9,7 +9,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createRandom } from '../src/cli/random.ts';
 import { advance, runningTrip, type DeriveContext } from '../src/fleet/derive.ts';
-import type { Fence } from '../src/fleet/fence.ts';
+import type { Near } from '../src/fleet/fencecells.ts';
 import type { TenantFences } from '../src/fleet/fenceindex.ts';
 import type { Place } from '../src/fleet/fenceshape.ts';
 import type { Output } from '../src/fleet/output.ts';
@@ -135,7 +135,7 @@ function measureCost(task: FoldTask): Cost {
   for (let round = 0; round < task.rounds; round++) costs.push(...fleet.round(isDue));
   costs.sort((one, other) => one - other);
   const at = (share: number): number => costs[Math.floor(share * (costs.length - 1))] ?? NaN;
-  const near = ({ filter }: VehicleState): readonly Fence[] =>
+  const near = ({ filter }: VehicleState): readonly Near[] =>
     fences.at(filter.lastLatE7, filter.lastLonE7);
   return {
     told: fleet.told(),
@@ -144,7 +144,7 @@ function measureCost(task: FoldTask): Cost {
     outputsPerFix: (fleet.outputs() - outputsBefore) / (task.vehicles * task.rounds),
     fencesNear: meanOf(states, (state) => near(state).length),
     edgesNear: meanOf(states, (state) =>
-      near(state).reduce((sum, { shape }) => sum + shape.edges.length / 4, 0),
+      near(state).reduce((sum, { fence: { shape } }) => sum + shape.edges.length / 4, 0),
     ),
     fencesIn: meanOf(states, (state) => state.fences.length),
     onTripShare: onTripShareOf(states),

@@ -66,7 +66,9 @@ export const fleetLimits = {
   /** Geofences of a node, 1.2 KB each, and the positions of all of them, 16 bytes each: 92 MB. */
   fencesMax: 50_000,
   fencesPositionsMax: 2_000_000,
-  /** Of one geofence: each costs some 7 ns for every fix in its box. */
+  /** Cells of the map, of which is known what is near, 200 bytes each: a country as large as Germany. */
+  fenceCellsMax: 262_144,
+  /** Of one geofence: each costs some 7 ns for every fix in a cell of its border. */
   fencePositionsMax: 1_000,
   /** What a geofence may span, north to south and west to east: 2,200 km, a large country. */
   fenceSpanMaxE7: 200_000_000,

@@ -1,23 +1,25 @@
 /**
- * The geofences of a node in memory, and which of them a place may be in: a tree of boxes for each tenant.
- * Invariant: a place that is in a fence is in one of its boxes, so what `at` leaves out is outside; it is the caller
- * who looks at the shape. A change counts from the next call on; nothing is built anew.
- * Bound: `fencesMax` fences and `fencesPositionsMax` positions, all versions counted; one more is refused.
+ * The geofences of a node in memory, and which of them a place may be in: a tree of boxes for each tenant, and what was
+ * found in it for the cells of the map where vehicles are.
+ * Invariant: what `at` leaves out is outside; it is the caller who looks at the shape. A change counts from the next
+ * call on: cells are forgotten then, and found again one by one.
+ * Bound: `fencesMax` fences and `fencesPositionsMax` positions, all versions counted; one more is refused. `fenceCellsMax`
+ * cells, those of all tenants; then all are forgotten.
  */
 import RBush from 'rbush';
 import type { RefusalName } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Fence } from './fence.ts';
-import type { Box } from './fencebox.ts';
+import { boxOfCell, cellOf, nearIn, type Leaf, type Near } from './fencecells.ts';
 
-export type IndexBounds = Pick<Limits, 'fencesMax' | 'fencesPositionsMax'>;
+export type IndexBounds = Pick<Limits, 'fencesMax' | 'fencesPositionsMax' | 'fenceCellsMax'>;
 
 /** The fences of one tenant. */
 export interface TenantFences {
   /** That version of the fence; null where it is gone. */
   find(id: string, validFromMs: number): Fence | null;
-  /** Those with a box that the place is in, each once, in no order. */
-  at(latE7: number, lonE7: number): readonly Fence[];
+  /** Those that some place of its cell may be in, each once, in no order. */
+  at(latE7: number, lonE7: number): readonly Near[];
 }
 
 export interface FenceIndex {
@@ -33,11 +35,6 @@ export interface FenceIndex {
   readonly size: number;
 }
 
-/** A box in the tree. */
-interface Leaf extends Box {
-  readonly fence: Fence;
-}
-
 interface Version {
   readonly fence: Fence;
   readonly leaves: readonly Leaf[];
@@ -47,19 +44,30 @@ interface Tree extends TenantFences {
   /** By id, the oldest first. */
   readonly versions: Map<string, readonly Version[]>;
   readonly boxes: RBush<Leaf>;
+  /** What `at` has found. */
+  readonly cells: Map<number, readonly Near[]>;
 }
 
-const none: readonly Fence[] = [];
+const none: readonly Near[] = [];
 const noFences: TenantFences = { find: () => null, at: () => none };
 
 export function createFenceIndex(bounds: IndexBounds): FenceIndex {
   const trees = new Map<string, Tree>();
   let size = 0;
   let positions = 0;
+  let cells = 0;
+
+  /** Called for each cell that is kept. */
+  function countCell(): void {
+    cells += 1;
+    if (cells <= bounds.fenceCellsMax) return;
+    for (const tree of trees.values()) tree.cells.clear();
+    cells = 1;
+  }
 
   /** Puts `next` in place of what is there of the fence. */
   function exchange(tenant: string, id: string, next: readonly Version[]): RefusalName | null {
-    const tree = trees.get(tenant) ?? createTree();
+    const tree = trees.get(tenant) ?? createTree(countCell);
     const before = tree.versions.get(id) ?? [];
     const sizeAfter = size + next.length - before.length;
     const positionsAfter = positions + positionsOf(next) - positionsOf(before);
@@ -68,6 +76,8 @@ export function createFenceIndex(bounds: IndexBounds): FenceIndex {
     }
     size = sizeAfter;
     positions = positionsAfter;
+    cells -= tree.cells.size;
+    tree.cells.clear();
     for (const version of before) {
       if (next.includes(version)) continue;
       for (const leaf of version.leaves) tree.boxes.remove(leaf);
@@ -110,13 +120,14 @@ export function createFenceIndex(bounds: IndexBounds): FenceIndex {
   };
 }
 
-function createTree(): Tree {
+function createTree(onCell: () => void): Tree {
   const versions = new Map<string, readonly Version[]>();
   const boxes = new RBush<Leaf>();
-  const place = { minX: 0, minY: 0, maxX: 0, maxY: 0 };
+  const cells = new Map<number, readonly Near[]>();
   return {
     versions,
     boxes,
+    cells,
     find(id, validFromMs) {
       for (const { fence } of versions.get(id) ?? []) {
         if (fence.validFromMs === validFromMs) return fence;
@@ -124,22 +135,18 @@ function createTree(): Tree {
       return null;
     },
     at(latE7, lonE7) {
-      place.minX = lonE7;
-      place.maxX = lonE7;
-      place.minY = latE7;
-      place.maxY = latE7;
-      const leaves = boxes.search(place);
-      return leaves.length === 0 ? none : fencesOf(leaves);
+      const cell = cellOf(latE7, lonE7);
+      let near = cells.get(cell);
+      if (near === undefined) {
+        const box = boxOfCell(cell);
+        const found = nearIn(box, boxes.search(box));
+        near = found.length === 0 ? none : found;
+        onCell();
+        cells.set(cell, near);
+      }
+      return near;
     },
   };
-}
-
-function fencesOf(leaves: readonly Leaf[]): readonly Fence[] {
-  const fences: Fence[] = [];
-  for (const { fence } of leaves) {
-    if (!fences.includes(fence)) fences.push(fence);
-  }
-  return fences;
 }
 
 function versionOf(fence: Fence): Version {

@@ -11,6 +11,7 @@
 import type { Limits } from '../limits.ts';
 import type { Fix, PlainMap } from '../wire/types.ts';
 import { isValidAt, type Fence } from './fence.ts';
+import type { Near } from './fencecells.ts';
 import type { TenantFences } from './fenceindex.ts';
 import { signedDistanceM } from './fenceshape.ts';
 
@@ -57,77 +58,83 @@ export function stepFences(
   bounds: StepBounds,
   emit: EmitFenceEvent,
 ): number {
-  if (states.length > 0) {
-    stepEntered(states, fix, fences, bounds, emit);
-    stepEntering(states, fix, fences, bounds, emit);
-  }
   const near = fences.at(fix.latE7, fix.lonE7);
+  if (states.length > 0) {
+    keep(states, (state) => stepEntered(state, near, fix, fences, bounds, emit));
+    keep(states, (state) => stepEntering(state, near, fix, fences, bounds, emit));
+  }
   return near.length === 0 ? 0 : stepNear(states, fix, near, bounds, emit);
 }
 
-/** Fences that the vehicle was in: dwells, exits and speeds. */
+/** A fence that the vehicle was in: dwell, exit and speed. False where it is not in it any more. */
 function stepEntered(
-  states: FenceState[],
+  state: FenceState,
+  near: readonly Near[],
   fix: Fix,
   fences: TenantFences,
   bounds: StepBounds,
   emit: EmitFenceEvent,
-): void {
-  keep(states, (state) => {
-    if (state.enteredMs === 0) return true;
-    const fence = fences.find(state.fence, state.validFromMs);
-    if (fence === null || !isValidAt(fence, fix.timeMs)) return false;
-    const outsideM = signedDistanceM(fence.shape, fix.latE7, fix.lonE7);
-    if (outsideM > 0 && isOut(outsideM, fix, bounds, state)) {
-      const { enteredMs, otherSinceMs: sinceMs } = state;
-      emit('geofenceExited', fence, fix.timeMs, { name: fence.name, enteredMs, sinceMs });
-      return false;
-    }
-    dwell(state, fence, fix, emit);
-    if (outsideM <= 0) {
-      state.otherSinceMs = 0;
-      judgeSpeed(state, fence, fix, emit);
-    }
-    return true;
-  });
+): boolean {
+  if (state.enteredMs === 0) return true;
+  const one = nearOf(state, near);
+  const fence = one?.fence ?? fences.find(state.fence, state.validFromMs);
+  if (fence === null || !isValidAt(fence, fix.timeMs)) return false;
+  const outsideM = outsideOfM(fence, one, fix, bounds);
+  if (outsideM > 0 && isOut(outsideM, fix, bounds, state)) {
+    const { enteredMs, otherSinceMs: sinceMs } = state;
+    emit('geofenceExited', fence, fix.timeMs, { name: fence.name, enteredMs, sinceMs });
+    return false;
+  }
+  dwell(state, fence, fix, emit);
+  if (outsideM <= 0) {
+    state.otherSinceMs = 0;
+    judgeSpeed(state, fence, fix, emit);
+  }
+  return true;
 }
 
-/** Fences that it was about to be in. */
+/** A fence that it was about to be in; false where it is not. */
 function stepEntering(
-  states: FenceState[],
+  state: FenceState,
+  near: readonly Near[],
   fix: Fix,
   fences: TenantFences,
   bounds: StepBounds,
   emit: EmitFenceEvent,
-): void {
-  keep(states, (state) => {
-    if (state.enteredMs !== 0) return true;
-    const fence = fences.find(state.fence, state.validFromMs);
-    if (fence === null || !isValidAt(fence, fix.timeMs)) return false;
-    const outsideM = signedDistanceM(fence.shape, fix.latE7, fix.lonE7);
-    if (outsideM > 0) return false;
-    enterWhenSure(state, fence, fix, outsideM, bounds, emit);
-    return true;
-  });
+): boolean {
+  if (state.enteredMs !== 0) return true;
+  const one = nearOf(state, near);
+  const fence = one?.fence ?? fences.find(state.fence, state.validFromMs);
+  if (fence === null || !isValidAt(fence, fix.timeMs)) return false;
+  const outsideM = outsideOfM(fence, one, fix, bounds);
+  if (outsideM > 0) return false;
+  enterWhenSure(state, fence, fix, outsideM, bounds, emit);
+  return true;
 }
 
-/** Fences whose box it is in. */
+/** Fences that it may have come into. */
 function stepNear(
   states: FenceState[],
   fix: Fix,
-  near: readonly Fence[],
+  near: readonly Near[],
   bounds: StepBounds,
   emit: EmitFenceEvent,
 ): number {
-  const inside: Fence[] = [];
-  for (const fence of near) {
-    if (!isValidAt(fence, fix.timeMs) || isKnown(states, fence)) continue;
-    if (signedDistanceM(fence.shape, fix.latE7, fix.lonE7) <= 0) inside.push(fence);
+  let inside: Near[] | null = null;
+  for (const one of near) {
+    if (isBeside(one, fix) || !isValidAt(one.fence, fix.timeMs) || isKnown(states, one.fence)) {
+      continue;
+    }
+    if (outsideOfM(one.fence, one, fix, bounds) > 0) continue;
+    inside ??= [];
+    inside.push(one);
   }
+  if (inside === null) return 0;
   // The order of the index depends on its past, and what follows from a fix must not.
-  if (inside.length > 1) inside.sort(compare);
+  if (inside.length > 1) inside.sort((one, other) => compare(one.fence, other.fence));
   const taken = inside.slice(0, Math.max(0, bounds.fencesPerVehicleMax - states.length));
-  for (const fence of taken) {
+  for (const one of taken) {
+    const { fence } = one;
     const state: FenceState = {
       fence: fence.id,
       validFromMs: fence.validFromMs,
@@ -137,10 +144,26 @@ function stepNear(
       isOverspeed: false,
     };
     states.push(state);
-    const outsideM = signedDistanceM(fence.shape, fix.latE7, fix.lonE7);
-    enterWhenSure(state, fence, fix, outsideM, bounds, emit);
+    enterWhenSure(state, fence, fix, outsideOfM(fence, one, fix, bounds), bounds, emit);
   }
   return inside.length - taken.length;
+}
+
+/** How far outside of the fence the fix is; where it is inside by more than it may be off, at least so far inside. */
+function outsideOfM(fence: Fence, one: Near | null, fix: Fix, bounds: StepBounds): number {
+  if (one !== null && one.depthM > accuracyM(fix, bounds)) return -one.depthM;
+  return signedDistanceM(fence.shape, fix.latE7, fix.lonE7);
+}
+
+function isBeside({ minX, minY, maxX, maxY }: Near, { latE7, lonE7 }: Fix): boolean {
+  return latE7 < minY || latE7 > maxY || lonE7 < minX || lonE7 > maxX;
+}
+
+function nearOf(state: FenceState, near: readonly Near[]): Near | null {
+  for (const one of near) {
+    if (isOf(state, one.fence)) return one;
+  }
+  return null;
 }
 
 function compare(one: Fence, other: Fence): number {
@@ -209,9 +232,13 @@ function accuracyM(fix: Fix, bounds: StepBounds): number {
 
 function isKnown(states: readonly FenceState[], fence: Fence): boolean {
   for (const state of states) {
-    if (state.fence === fence.id && state.validFromMs === fence.validFromMs) return true;
+    if (isOf(state, fence)) return true;
   }
   return false;
+}
+
+function isOf(state: FenceState, { id, validFromMs }: Fence): boolean {
+  return state.fence === id && state.validFromMs === validFromMs;
 }
 
 /** Leaves out in place what `isKept` says no to. */
@@ -220,5 +247,5 @@ function keep(states: FenceState[], isKept: (state: FenceState) => boolean): voi
   for (const state of states) {
     if (isKept(state)) states[kept++] = state;
   }
-  states.length = kept;
+  if (kept < states.length) states.length = kept;
 }
