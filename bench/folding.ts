@@ -135,8 +135,8 @@ function measureCost(task: FoldTask): Cost {
   for (let round = 0; round < task.rounds; round++) costs.push(...fleet.round(isDue));
   costs.sort((one, other) => one - other);
   const at = (share: number): number => costs[Math.floor(share * (costs.length - 1))] ?? NaN;
-  const near = ({ filter }: VehicleState): readonly Near[] =>
-    fences.at(filter.lastLatE7, filter.lastLonE7);
+  const near = ({ acceptedLatE7, acceptedLonE7 }: VehicleState): readonly Near[] =>
+    fences.at(acceptedLatE7, acceptedLonE7);
   return {
     told: fleet.told(),
     medianUs: at(0.5),

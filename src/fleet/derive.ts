@@ -45,26 +45,25 @@ export interface DeriveContext {
  * `fix.flags`; 0 where it counts. Flags of a former judgement are replaced, those of its arrival are obeyed.
  */
 export function advance(state: VehicleState, fix: Fix, context: DeriveContext, emit: Emit): number {
-  const { filter, track, signals } = state;
   const { bounds } = context;
   fix.flags &= ~judgedFlags;
   if ((fix.flags & excludedFlags) !== 0) return fix.flags & excludedFlags;
   if (fix.timeMs <= state.timeMs) throw new RangeError('derive: a fix that is not newer');
   state.timeMs = fix.timeMs;
-  const flag = judgeFix(fix, filter, track, bounds);
+  const flag = judgeFix(fix, state, bounds);
   if (flag !== 0) {
     fix.flags |= flag;
     return flag;
   }
-  const isLeap = isLeaping(filter);
-  if (isSilent(filter, fix.timeMs, bounds)) breakOffAll(state, fixFlags.late, bounds, emit);
+  const isLeap = isLeaping(state);
+  if (isSilent(state, fix.timeMs, bounds)) breakOffAll(state, fixFlags.late, bounds, emit);
   else if (isLeap) breakOffAll(state, fix.flags, bounds, emit);
-  acceptFix(fix, filter, bounds);
-  if (isLeap) anchor(track, fix);
-  else detectTrips(state, fix, signals, bounds, emit);
+  acceptFix(fix, state, bounds);
+  if (isLeap) anchor(state, fix);
+  else detectTrips(state, fix, bounds, emit);
   const attributes = signalsIn(fix.attributes);
-  if (attributes !== null) stepSignals(signals, attributes, state.vehicle, fix, bounds, emit);
-  stepMotion(state.motion, state.vehicle, fix, bounds, emit);
+  if (attributes !== null) stepSignals(state, attributes, state.vehicle, fix, bounds, emit);
+  stepMotion(state, state.vehicle, fix, bounds, emit);
   state.over = stepOverspeed(state.over, state.vehicle, fix, bounds, emit);
   if (context.fences !== null) {
     const leftOut = foldFences(state, fix, context.fences, bounds, emit);
@@ -83,11 +82,11 @@ export function lapse(
   { bounds }: DeriveContext,
   emit: Emit,
 ): void {
-  const { filter, journey, over } = state;
+  const { journey, over } = state;
   if (journey === null && over === null) return;
-  if (!isSilent(filter, nowMs, bounds)) return;
+  if (!isSilent(state, nowMs, bounds)) return;
   breakOffAll(state, fixFlags.late, bounds, emit);
-  state.timeMs = Math.max(state.timeMs, filter.lastMs + bounds.tripGapMs - 1);
+  state.timeMs = Math.max(state.timeMs, state.acceptedMs + bounds.tripGapMs - 1);
 }
 
 /** Attributes that came without a position: they belong to the last known one. */
@@ -98,33 +97,33 @@ export function applyStatus(
   { bounds }: DeriveContext,
   emit: Emit,
 ): void {
-  const at: Moment = { ...lastMoment(state.filter, 0), timeMs };
-  stepSignals(state.signals, attributes, state.vehicle, at, bounds, emit);
+  const at: Moment = { ...lastMoment(state, 0), timeMs };
+  stepSignals(state, attributes, state.vehicle, at, bounds, emit);
 }
 
 /** The trip that is under way; `null` where none is, or none that is sure. */
 export function runningTrip(state: VehicleState, bounds: DeriveBounds): TripState | null {
-  const { journey, track } = state;
+  const { journey } = state;
   if (journey === null || !journey.isStarted) return null;
-  return tripStateOf(state.vehicle, journey, track, null, bounds);
+  return tripStateOf(journey, state, null, bounds);
 }
 
-function isSilent({ lastMs }: Filter, nowMs: number, { tripGapMs }: DeriveBounds): boolean {
-  return lastMs !== neverMs && nowMs - lastMs >= tripGapMs;
+function isSilent({ acceptedMs }: Filter, nowMs: number, { tripGapMs }: DeriveBounds): boolean {
+  return acceptedMs !== neverMs && nowMs - acceptedMs >= tripGapMs;
 }
 
 function breakOffAll(state: VehicleState, flags: number, bounds: DeriveBounds, emit: Emit): void {
-  breakOff(state, state.signals, bounds, emit);
+  breakOff(state, bounds, emit);
   if (state.over === null) return;
-  endOverspeed(state.over, state.vehicle, lastMoment(state.filter, flags), emit);
+  endOverspeed(state.over, state.vehicle, lastMoment(state, flags), emit);
   state.over = null;
 }
 
 function lastMoment(filter: Filter, flags: number): Moment {
   return {
-    timeMs: filter.lastMs,
-    latE7: filter.lastLatE7,
-    lonE7: filter.lastLonE7,
+    timeMs: filter.acceptedMs,
+    latE7: filter.acceptedLatE7,
+    lonE7: filter.acceptedLonE7,
     flags,
   };
 }
@@ -137,7 +136,7 @@ function foldFences(
   emit: Emit,
 ): number {
   const { latE7, lonE7, flags } = fix;
-  return stepFences(state.fences, fix, fences, bounds, (kind, fence, timeMs, data) =>
+  return stepFences(state, fix, fences, bounds, (kind, fence, timeMs, data) =>
     emit(eventAt(state.vehicle, { timeMs, latE7, lonE7, flags }, kind, fence.id, data)),
   );
 }

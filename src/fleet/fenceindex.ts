@@ -140,7 +140,7 @@ function createTree(onCell: () => void): Tree {
       if (near === undefined) {
         const box = boxOfCell(cell);
         const found = nearIn(box, boxes.search(box));
-        near = found.length === 0 ? none : found;
+        near = found.length === 0 ? none : found.slice();
         onCell();
         cells.set(cell, near);
       }

@@ -28,6 +28,13 @@ export interface FenceState {
   isOverspeed: boolean;
 }
 
+/** An array that is as large as it has to be: one that is pushed to keeps room for sixteen more. */
+export interface Fenced {
+  fences: readonly FenceState[];
+}
+
+export const noFences: readonly FenceState[] = [];
+
 export type FenceEventKind =
   'geofenceEntered' | 'geofenceExited' | 'geofenceDwelled' | 'geofenceOverspeed';
 
@@ -52,18 +59,18 @@ const overspeedEnds = 0.9;
 
 /** Takes the next fix of the vehicle; how many fences were left out because it is in too many. */
 export function stepFences(
-  states: FenceState[],
+  vehicle: Fenced,
   fix: Fix,
   fences: TenantFences,
   bounds: StepBounds,
   emit: EmitFenceEvent,
 ): number {
   const near = fences.at(fix.latE7, fix.lonE7);
-  if (states.length > 0) {
-    keep(states, (state) => stepEntered(state, near, fix, fences, bounds, emit));
-    keep(states, (state) => stepEntering(state, near, fix, fences, bounds, emit));
+  if (vehicle.fences.length > 0) {
+    keep(vehicle, (state) => stepEntered(state, near, fix, fences, bounds, emit));
+    keep(vehicle, (state) => stepEntering(state, near, fix, fences, bounds, emit));
   }
-  return near.length === 0 ? 0 : stepNear(states, fix, near, bounds, emit);
+  return near.length === 0 ? 0 : stepNear(vehicle, fix, near, bounds, emit);
 }
 
 /** A fence that the vehicle was in: dwell, exit and speed. False where it is not in it any more. */
@@ -114,7 +121,7 @@ function stepEntering(
 
 /** Fences that it may have come into. */
 function stepNear(
-  states: FenceState[],
+  vehicle: Fenced,
   fix: Fix,
   near: readonly Near[],
   bounds: StepBounds,
@@ -122,7 +129,11 @@ function stepNear(
 ): number {
   let inside: Near[] | null = null;
   for (const one of near) {
-    if (isBeside(one, fix) || !isValidAt(one.fence, fix.timeMs) || isKnown(states, one.fence)) {
+    if (
+      isBeside(one, fix) ||
+      !isValidAt(one.fence, fix.timeMs) ||
+      isKnown(vehicle.fences, one.fence)
+    ) {
       continue;
     }
     if (outsideOfM(one.fence, one, fix, bounds) > 0) continue;
@@ -132,7 +143,7 @@ function stepNear(
   if (inside === null) return 0;
   // The order of the index depends on its past, and what follows from a fix must not.
   if (inside.length > 1) inside.sort((one, other) => compare(one.fence, other.fence));
-  const taken = inside.slice(0, Math.max(0, bounds.fencesPerVehicleMax - states.length));
+  const taken = inside.slice(0, Math.max(0, bounds.fencesPerVehicleMax - vehicle.fences.length));
   for (const one of taken) {
     const { fence } = one;
     const state: FenceState = {
@@ -143,7 +154,7 @@ function stepNear(
       hasDwelled: false,
       isOverspeed: false,
     };
-    states.push(state);
+    vehicle.fences = vehicle.fences.concat(state);
     enterWhenSure(state, fence, fix, outsideOfM(fence, one, fix, bounds), bounds, emit);
   }
   return inside.length - taken.length;
@@ -241,11 +252,14 @@ function isOf(state: FenceState, { id, validFromMs }: Fence): boolean {
   return state.fence === id && state.validFromMs === validFromMs;
 }
 
-/** Leaves out in place what `isKept` says no to. */
-function keep(states: FenceState[], isKept: (state: FenceState) => boolean): void {
-  let kept = 0;
-  for (const state of states) {
-    if (isKept(state)) states[kept++] = state;
+/** Leaves out what `isKept` says no to. */
+function keep(vehicle: Fenced, isKept: (state: FenceState) => boolean): void {
+  for (const state of vehicle.fences) {
+    if (!isKept(state)) vehicle.fences = without(vehicle.fences, state);
   }
-  if (kept < states.length) states.length = kept;
+}
+
+function without(states: readonly FenceState[], state: FenceState): readonly FenceState[] {
+  const at = states.indexOf(state);
+  return states.length === 1 ? noFences : states.slice(0, at).concat(states.slice(at + 1));
 }

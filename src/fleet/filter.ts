@@ -27,10 +27,10 @@ export type FilterBounds = TrackBounds &
 
 export interface Filter {
   /** The last accepted fix. */
-  lastMs: number;
-  lastLatE7: number;
-  lastLonE7: number;
-  lastDigest: number;
+  acceptedMs: number;
+  acceptedLatE7: number;
+  acceptedLonE7: number;
+  acceptedDigest: number;
   /** Jumps since then. */
   jumps: number;
 }
@@ -42,10 +42,6 @@ export const judgedFlags = zeroIsland | duplicate | jump | inaccurate | drift | 
 /** A fix with one of these takes part in nothing. */
 export const excludedFlags = judgedFlags | outdated | fixFlags.clockSkew;
 
-export function createFilter(): Filter {
-  return { lastMs: neverMs, lastLatE7: 0, lastLonE7: 0, lastDigest: 0, jumps: 0 };
-}
-
 /** True for a fix that was too old when it came. */
 export function isOutdated(
   timeMs: number,
@@ -56,13 +52,13 @@ export function isOutdated(
 }
 
 /** The flag for which `fix` is filtered; 0 where it is good. */
-export function judgeFix(fix: Fix, filter: Filter, track: Track, bounds: FilterBounds): number {
+export function judgeFix(fix: Fix, filter: Filter & Track, bounds: FilterBounds): number {
   if (isZeroIsland(fix, bounds)) return zeroIsland;
   if (bounds.filterAccuracyMaxDm > 0 && (fix.accuracyDm ?? 0) > bounds.filterAccuracyMaxDm) {
     return inaccurate;
   }
-  if (filter.lastMs === neverMs) return 0;
-  const sinceMs = fix.timeMs - filter.lastMs;
+  if (filter.acceptedMs === neverMs) return 0;
+  const sinceMs = fix.timeMs - filter.acceptedMs;
   if (sinceMs < bounds.filterIntervalMinMs) return frequent;
   if (isJump(fix, sinceMs, filter, bounds)) {
     filter.jumps += 1;
@@ -70,7 +66,7 @@ export function judgeFix(fix: Fix, filter: Filter, track: Track, bounds: FilterB
   }
   filter.jumps = 0;
   if (isDuplicate(fix, sinceMs, filter, bounds)) return duplicate;
-  return isDrift(fix, sinceMs, track, bounds) ? drift : 0;
+  return isDrift(fix, sinceMs, filter, bounds) ? drift : 0;
 }
 
 /** True where the fix that was just found good is where the jumps before it were. */
@@ -80,10 +76,10 @@ export function isLeaping(filter: Filter): boolean {
 
 /** `fix` is the last accepted one from now on. */
 export function acceptFix(fix: Fix, filter: Filter, bounds: FilterBounds): void {
-  filter.lastMs = fix.timeMs;
-  filter.lastLatE7 = fix.latE7;
-  filter.lastLonE7 = fix.lonE7;
-  filter.lastDigest = bounds.filterDuplicateMs > 0 ? attributesDigest(fix.attributes) : 0;
+  filter.acceptedMs = fix.timeMs;
+  filter.acceptedLatE7 = fix.latE7;
+  filter.acceptedLonE7 = fix.lonE7;
+  filter.acceptedDigest = bounds.filterDuplicateMs > 0 ? attributesDigest(fix.attributes) : 0;
   filter.jumps = 0;
 }
 
@@ -97,20 +93,20 @@ function isZeroIsland({ latE7, lonE7 }: Fix, bounds: FilterBounds): boolean {
 // A second at least: closer fixes differ by noise, and a receiver's clock may step.
 function isJump(fix: Fix, sinceMs: number, filter: Filter, bounds: FilterBounds): boolean {
   if (bounds.filterJumpSpeedCms === 0) return false;
-  const { lastLatE7, lastLonE7 } = filter;
+  const { acceptedLatE7, acceptedLonE7 } = filter;
   const reachM = (bounds.filterJumpSpeedCms * Math.max(sinceMs, 1_000)) / 100_000;
   return (
-    distanceAtMostM(lastLatE7, lastLonE7, fix.latE7, fix.lonE7) > reachM &&
-    distanceM(lastLatE7, lastLonE7, fix.latE7, fix.lonE7) > reachM
+    distanceAtMostM(acceptedLatE7, acceptedLonE7, fix.latE7, fix.lonE7) > reachM &&
+    distanceM(acceptedLatE7, acceptedLonE7, fix.latE7, fix.lonE7) > reachM
   );
 }
 
 function isDuplicate(fix: Fix, sinceMs: number, filter: Filter, bounds: FilterBounds): boolean {
   return (
     sinceMs < bounds.filterDuplicateMs &&
-    fix.latE7 === filter.lastLatE7 &&
-    fix.lonE7 === filter.lastLonE7 &&
-    attributesDigest(fix.attributes) === filter.lastDigest
+    fix.latE7 === filter.acceptedLatE7 &&
+    fix.lonE7 === filter.acceptedLonE7 &&
+    attributesDigest(fix.attributes) === filter.acceptedDigest
   );
 }
 

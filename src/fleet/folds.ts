@@ -183,7 +183,7 @@ export function createFolds(options: FoldsOptions): Folds {
       const { state } = one;
       const beforeMs = state.timeMs;
       current = one;
-      toldMs = Math.max(beforeMs, state.filter.lastMs + bounds.tripGapMs - 1);
+      toldMs = Math.max(beforeMs, state.acceptedMs + bounds.tripGapMs - 1);
       hasEndedTrip = false;
       isLapse = true;
       lapse(state, nowMs, context, emit);
@@ -256,7 +256,7 @@ export function createFolds(options: FoldsOptions): Folds {
     status(vehicle, timeMs, attributes) {
       const one = folds.get(vehicle.key);
       // Of one that was nowhere nobody could say where it happened.
-      if (one === undefined || one.state.filter.lastMs < 0) return;
+      if (one === undefined || one.state.acceptedMs < 0) return;
       current = one;
       toldMs = null;
       applyStatus(one.state, timeMs, attributes, context, emit);

@@ -40,8 +40,10 @@ export interface Journey {
   awaySinceMs: number;
   stopsCount: number;
   /** `startMs, endMs, latE7, lonE7` of each. */
-  readonly stops: number[];
+  stops: readonly number[];
 }
+
+export const noStops: readonly number[] = [];
 
 /** Of a vehicle that leaves its stand for the stray; the caller then lets its track leave. */
 export function beginJourney(track: Track, bounds: TrackBounds & StartBounds): Journey {
@@ -61,7 +63,7 @@ export function beginJourney(track: Track, bounds: TrackBounds & StartBounds): J
     topSpeedCms: 0,
     awaySinceMs: strayM(track) > bounds.tripStartDistanceM ? track.strayMs : neverMs,
     stopsCount: 0,
-    stops: [],
+    stops: noStops,
   };
 }
 
@@ -91,17 +93,18 @@ export function addStop(
 ): void {
   journey.stopsCount += 1;
   if (journey.stopsCount > bounds.tripStopsMax) return;
-  journey.stops.push(track.sinceMs, endMs, track.latE7, track.lonE7);
+  // Not pushed: room would be kept for four more.
+  journey.stops = journey.stops.concat([track.sinceMs, endMs, track.latE7, track.lonE7]);
 }
 
 /** As it is now, or as it ended where its vehicle stands (`endMs`). */
 export function tripStateOf(
-  vehicle: string,
   journey: Journey,
-  track: Track,
+  track: Track & { readonly vehicle: string },
   endMs: number | null,
   bounds: JourneyBounds,
 ): TripState {
+  const { vehicle } = track;
   const updatedMs = endMs ?? track.lastMs;
   const durationMs = updatedMs - journey.startMs;
   const way = wayOf(journey, track, updatedMs, bounds);

@@ -27,10 +27,6 @@ export interface Motion {
   isAccelerating: boolean;
 }
 
-export function createMotion(): Motion {
-  return { speedCms: 0, speedMs: neverMs, isBraking: false, isAccelerating: false };
-}
-
 export function stepMotion(
   motion: Motion,
   vehicle: string,

@@ -7,7 +7,6 @@
 import type { Limits } from '../limits.ts';
 import type { Plain, PlainMap } from '../wire/types.ts';
 import { eventAt, type Emit, type Moment } from './output.ts';
-import { neverMs } from './track.ts';
 
 export type SignalBounds = Pick<Limits, 'lowBatteryPercent' | 'batteryHysteresisPercent'>;
 
@@ -19,16 +18,6 @@ export interface Signals {
   power: Switch;
   isBatteryLow: boolean;
   isTampered: boolean;
-}
-
-export function createSignals(): Signals {
-  return {
-    ignition: 'unknown',
-    ignitionSinceMs: neverMs,
-    power: 'unknown',
-    isBatteryLow: false,
-    isTampered: false,
-  };
 }
 
 const namePattern = /"(?:ignition|batteryLevel|power|tamper)"/;

@@ -6,19 +6,24 @@
  */
 import { parseMessagePack, toMessagePack } from '../wire/messagepack.ts';
 import type { FenceState } from './fences.ts';
-import type { Journey } from './journey.ts';
+import { noStops, type Journey } from './journey.ts';
 import type { Overspeed } from './overspeed.ts';
 import { createVehicleState, type VehicleState } from './state.ts';
 import { neverMs } from './track.ts';
 
-export const stateVersion = 1;
+export const stateVersion = 2;
+
+/** Of a state, beside the parts that have lists of their own. */
+const ownFields = Object.keys(createVehicleState('')).filter(
+  (name) => !['vehicle', 'journey', 'over', 'fences'].includes(name),
+);
 
 export function encodeState(state: VehicleState): Uint8Array {
-  const { timeMs, filter, track, signals, motion, journey, over, fences } = state;
-  const parts = [filter, track, signals, motion, journey, over];
-  const bytes = toMessagePack([stateVersion, timeMs, ...parts.map(valuesOf), fences.map(valuesOf)]);
+  const { journey, over, fences } = state;
+  const own = ownFields.map((name) => Reflect.get(state, name) as unknown);
+  const parts = [own, valuesOf(journey), valuesOf(over), fences.map(valuesOf)];
   // The packer's memory is used again.
-  return Uint8Array.from(bytes);
+  return Uint8Array.from(toMessagePack([stateVersion, ...parts]));
 }
 
 /** The state of `vehicle`; null where the bytes hold none of this version. */
@@ -26,20 +31,17 @@ export function decodeState(vehicle: string, bytes: Uint8Array): VehicleState | 
   const parsed = parseMessagePack(bytes);
   if (!('value' in parsed) || !Array.isArray(parsed.value)) return null;
   const list = parsed.value as readonly unknown[];
-  const [version, timeMs, filter, track, signals, motion, journey, over, fences] = list;
-  if (version !== stateVersion || list.length !== 9 || typeof timeMs !== 'number') return null;
+  const [version, own, journey, over, fences] = list;
+  if (version !== stateVersion || list.length !== 5 || !Array.isArray(fences)) return null;
   const state = createVehicleState(vehicle);
-  state.timeMs = timeMs;
   if (journey !== null) state.journey = blankJourney();
   if (over !== null) state.over = blankOverspeed();
+  if (fences.length > 0) state.fences = fences.map(blankFence);
   const isRead =
-    fill(state.filter, filter) &&
-    fill(state.track, track) &&
-    fill(state.signals, signals) &&
-    fill(state.motion, motion) &&
-    fill(state.journey, journey) &&
-    fill(state.over, over) &&
-    fillFences(state.fences, fences);
+    fill(state, ownFields, own) &&
+    fillPart(state.journey, journey) &&
+    fillPart(state.over, over) &&
+    state.fences.every((fence, index) => fillPart(fence, fences[index]));
   return isRead ? state : null;
 }
 
@@ -47,23 +49,16 @@ function valuesOf(part: object | null): readonly unknown[] | null {
   return part === null ? null : Object.values(part);
 }
 
-function fillFences(fences: FenceState[], lists: unknown): boolean {
-  if (!Array.isArray(lists)) return false;
-  return (lists as readonly unknown[]).every((values) => {
-    const fence = blankFence();
-    fences.push(fence);
-    return fill(fence, values);
-  });
+function fillPart(part: object | null, values: unknown): boolean {
+  return part === null || fill(part, Object.keys(part), values);
 }
 
-/** Puts the values into the fields of `part` in their order; false where they do not fit. */
-function fill(part: object | null, values: unknown): boolean {
-  if (part === null) return true;
-  const fields = Object.entries(part) as [string, unknown][];
+/** Puts the values into these fields of `part`, in their order; false where they do not fit. */
+function fill(part: object, fields: readonly string[], values: unknown): boolean {
   if (!Array.isArray(values) || values.length !== fields.length) return false;
-  return fields.every(([name, blank], index) => {
+  return fields.every((name, index) => {
     const value = (values as readonly unknown[])[index];
-    return isLike(value, blank) && Reflect.set(part, name, value);
+    return isLike(value, Reflect.get(part, name)) && Reflect.set(part, name, value);
   });
 }
 
@@ -86,7 +81,7 @@ function blankJourney(): Journey {
     topSpeedCms: 0,
     awaySinceMs: neverMs,
     stopsCount: 0,
-    stops: [],
+    stops: noStops,
   };
 }
 

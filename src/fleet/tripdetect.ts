@@ -36,85 +36,73 @@ export type TripBounds = JourneyBounds &
   StartBounds &
   Pick<Limits, 'tripStartMs' | 'tripStopMs' | 'tripIgnitionOffMs' | 'tripGapMs' | 'stopMinMs'>;
 
-export interface Trips {
+/** Of the ignition it is known how it was before this fix. */
+export interface Trips extends Track, Pick<Signals, 'ignition' | 'ignitionSinceMs'> {
   readonly vehicle: string;
-  readonly track: Track;
   /** `null` while the vehicle stands. */
   journey: Journey | null;
 }
 
-/** What the detector knows of the ignition: as it was before this fix. */
-export type Ignition = Pick<Signals, 'ignition' | 'ignitionSinceMs'>;
-
-export function detectTrips(
-  trips: Trips,
-  fix: Fix,
-  ignition: Ignition,
-  bounds: TripBounds,
-  emit: Emit,
-): void {
-  const { track } = trips;
-  if (track.sinceMs === neverMs) return anchor(track, fix);
-  let isInside = isWithin(track, fix, bounds.standRadiusM);
-  if (!isInside && track.strayMs !== neverMs) {
-    depart(trips, ignition, bounds, emit);
-    isInside = isWithin(track, fix, bounds.standRadiusM);
+export function detectTrips(trips: Trips, fix: Fix, bounds: TripBounds, emit: Emit): void {
+  if (trips.sinceMs === neverMs) return anchor(trips, fix);
+  let isInside = isWithin(trips, fix, bounds.standRadiusM);
+  if (!isInside && trips.strayMs !== neverMs) {
+    depart(trips, bounds, emit);
+    isInside = isWithin(trips, fix, bounds.standRadiusM);
   }
-  if (isInside) remain(trips, fix, ignition, bounds, emit);
-  else stray(track, fix);
+  if (isInside) remain(trips, fix, bounds, emit);
+  else stray(trips, fix);
   const { journey } = trips;
-  if (journey !== null && !journey.isStarted) confirm(trips, journey, fix, ignition, bounds, emit);
+  if (journey !== null && !journey.isStarted) confirm(trips, journey, fix, bounds, emit);
 }
 
 /** The vehicle was silent, or turned up elsewhere: what is under way ended with its last fix. */
-export function breakOff(trips: Trips, ignition: Ignition, bounds: TripBounds, emit: Emit): void {
-  const { track } = trips;
+export function breakOff(trips: Trips, bounds: TripBounds, emit: Emit): void {
   if (trips.journey === null) return;
   // The last fix counts, though no other confirms it.
-  if (track.strayMs !== neverMs) depart(trips, ignition, bounds, emit);
+  if (trips.strayMs !== neverMs) depart(trips, bounds, emit);
   const { journey } = trips;
   if (journey?.isStarted) {
-    end(trips, journey, journey.isStopped ? track.sinceMs : track.lastMs, bounds, emit);
+    end(trips, journey, journey.isStopped ? trips.sinceMs : trips.lastMs, bounds, emit);
   }
   trips.journey = null;
 }
 
 /** `fix` is inside of the stand. */
-function remain(trips: Trips, fix: Fix, ignition: Ignition, bounds: TripBounds, emit: Emit): void {
-  const { track, journey } = trips;
-  stay(track, fix, bounds);
+function remain(trips: Trips, fix: Fix, bounds: TripBounds, emit: Emit): void {
+  const { journey } = trips;
+  stay(trips, fix, bounds);
   if (journey === null) return;
   if (!journey.isStarted) {
-    if (fix.timeMs - track.sinceMs >= bounds.tripStopMs) trips.journey = null;
-  } else if (isOver(track, fix.timeMs, ignition, bounds)) {
-    end(trips, journey, track.sinceMs, bounds, emit);
-  } else if (!journey.isStopped && fix.timeMs - track.sinceMs >= bounds.stopMinMs) {
+    if (fix.timeMs - trips.sinceMs >= bounds.tripStopMs) trips.journey = null;
+  } else if (isOver(trips, fix.timeMs, bounds)) {
+    end(trips, journey, trips.sinceMs, bounds, emit);
+  } else if (!journey.isStopped && fix.timeMs - trips.sinceMs >= bounds.stopMinMs) {
     journey.isStopped = true;
     tell(trips, journey, 'tripStopped', bounds, emit);
   }
 }
 
 /** Two fixes were outside of the stand: the vehicle has left it. */
-function depart(trips: Trips, ignition: Ignition, bounds: TripBounds, emit: Emit): void {
-  const { track } = trips;
-  const leftMs = departedMs(track, bounds);
+function depart(trips: Trips, bounds: TripBounds, emit: Emit): void {
+  const leftMs = departedMs(trips, bounds);
   if (trips.journey?.isStarted === true) {
-    if (isOver(track, leftMs, ignition, bounds)) {
-      end(trips, trips.journey, track.sinceMs, bounds, emit);
+    if (isOver(trips, leftMs, bounds)) {
+      end(trips, trips.journey, trips.sinceMs, bounds, emit);
     } else {
       return goOn(trips, trips.journey, leftMs, bounds, emit);
     }
-  } else if (leftMs - track.sinceMs >= bounds.tripStopMs) {
+  } else if (leftMs - trips.sinceMs >= bounds.tripStopMs) {
     trips.journey = null;
   }
-  if (trips.journey !== null) return pass(trips.journey, track, bounds);
-  if (isUnseen(track, bounds)) return turnUp(track);
-  const journey = beginJourney(track, bounds);
-  const leg = firstLeg(track, bounds);
-  pass(journey, track, bounds);
+  if (trips.journey !== null) return pass(trips.journey, trips, bounds);
+  if (isUnseen(trips, bounds)) return turnUp(trips);
+  const journey = beginJourney(trips, bounds);
+  const leg = firstLeg(trips, bounds);
+  pass(journey, trips, bounds);
   if (leg !== null) {
-    journey.odometerM = track.odometerM - leg.lengthM;
-    journey.movingMs = track.movingMs - leg.movingMs;
+    journey.odometerM = trips.odometerM - leg.lengthM;
+    journey.movingMs = trips.movingMs - leg.movingMs;
   }
   trips.journey = journey;
 }
@@ -126,15 +114,14 @@ function goOn(
   bounds: TripBounds,
   emit: Emit,
 ): void {
-  const { track } = trips;
-  const hasStopped = leftMs - track.sinceMs >= bounds.stopMinMs;
+  const hasStopped = leftMs - trips.sinceMs >= bounds.stopMinMs;
   if (hasStopped && !journey.isStopped) {
     journey.isStopped = true;
     tell(trips, journey, 'tripStopped', bounds, emit);
   }
-  if (hasStopped) addStop(journey, track, leftMs, bounds);
+  if (hasStopped) addStop(journey, trips, leftMs, bounds);
   journey.isStopped = false;
-  pass(journey, track, bounds);
+  pass(journey, trips, bounds);
   if (hasStopped) tell(trips, journey, 'tripResumed', bounds, emit);
 }
 
@@ -149,30 +136,23 @@ function isUnseen(track: Track, bounds: TripBounds): boolean {
   );
 }
 
-function isOver(track: Track, untilMs: number, ignition: Ignition, bounds: TripBounds): boolean {
-  if (untilMs - track.sinceMs >= bounds.tripStopMs) return true;
-  if (ignition.ignition !== 'off') return false;
-  const restsSinceMs = Math.max(track.sinceMs, ignition.ignitionSinceMs);
+function isOver(trips: Trips, untilMs: number, bounds: TripBounds): boolean {
+  if (untilMs - trips.sinceMs >= bounds.tripStopMs) return true;
+  if (trips.ignition !== 'off') return false;
+  const restsSinceMs = Math.max(trips.sinceMs, trips.ignitionSinceMs);
   return untilMs - restsSinceMs >= bounds.tripIgnitionOffMs;
 }
 
 /** Whether what has left its stand is on a trip, has returned, or is not far enough yet. */
-function confirm(
-  trips: Trips,
-  journey: Journey,
-  fix: Fix,
-  ignition: Ignition,
-  bounds: TripBounds,
-  emit: Emit,
-): void {
+function confirm(trips: Trips, journey: Journey, fix: Fix, bounds: TripBounds, emit: Emit): void {
   const { timeMs } = fix;
   if (isWithin(journey, fix, bounds.standRadiusM)) {
-    returnTo(trips.track, journey, fix);
+    returnTo(trips, journey, fix);
     trips.journey = null;
     return;
   }
   const isDriven =
-    ignition.ignition === 'on' && fix.speedCms !== null && fix.speedCms >= bounds.movingSpeedCms;
+    trips.ignition === 'on' && fix.speedCms !== null && fix.speedCms >= bounds.movingSpeedCms;
   if (isWithin(journey, fix, bounds.tripStartDistanceM)) journey.awaySinceMs = neverMs;
   else if (journey.awaySinceMs === neverMs) journey.awaySinceMs = timeMs;
   const isAway =
@@ -183,19 +163,18 @@ function confirm(
 }
 
 function end(trips: Trips, journey: Journey, endMs: number, bounds: TripBounds, emit: Emit): void {
-  const { vehicle, track } = trips;
-  const trip = tripStateOf(vehicle, journey, track, endMs, bounds);
+  const trip = tripStateOf(journey, trips, endMs, bounds);
   trips.journey = null;
-  restSince(track, endMs);
+  restSince(trips, endMs);
   emit({ kind: 'tripEnded', trip });
 }
 
 function tell(
-  { vehicle, track }: Trips,
+  trips: Trips,
   journey: Journey,
   kind: TripOutputKind,
   bounds: TripBounds,
   emit: Emit,
 ): void {
-  emit({ kind, trip: tripStateOf(vehicle, journey, track, null, bounds) });
+  emit({ kind, trip: tripStateOf(journey, trips, null, bounds) });
 }

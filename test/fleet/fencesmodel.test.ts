@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Fence } from '../../src/fleet/fence.ts';
 import { createFenceIndex } from '../../src/fleet/fenceindex.ts';
-import { stepFences, type FenceState } from '../../src/fleet/fences.ts';
+import { stepFences, type Fenced } from '../../src/fleet/fences.ts';
 import { signedDistanceM, type Place } from '../../src/fleet/fenceshape.ts';
 import { limits } from '../../src/limits.ts';
 import type { Fix } from '../../src/wire/types.ts';
@@ -66,11 +66,11 @@ function fold(
   const index = createFenceIndex(limits);
   for (const one of fences) index.put(one);
   const told: Told[] = [];
-  let states: FenceState[] = [];
+  let vehicle: Fenced = { fences: [] };
   for (const [at, fix] of fixes.entries()) {
-    if (isCut(at)) states = JSON.parse(JSON.stringify(states)) as FenceState[];
+    if (isCut(at)) vehicle = JSON.parse(JSON.stringify(vehicle)) as Fenced;
     const before = told.length;
-    stepFences(states, fix, index.of('acme'), limits, (kind, { id }, timeMs, data) => {
+    stepFences(vehicle, fix, index.of('acme'), limits, (kind, { id }, timeMs, data) => {
       told.push({ kind, fence: id, timeMs, data });
     });
     const kinds = told.slice(before).map(({ kind }) => kind);

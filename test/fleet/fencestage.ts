@@ -1,7 +1,7 @@
 /** A vehicle among geofences, for the tests of these: it takes fixes and remembers what they told. */
 import type { Fence } from '../../src/fleet/fence.ts';
 import { createFenceIndex, type FenceIndex } from '../../src/fleet/fenceindex.ts';
-import { stepFences, type FenceState } from '../../src/fleet/fences.ts';
+import { stepFences, type Fenced, type FenceState } from '../../src/fleet/fences.ts';
 import { limits } from '../../src/limits.ts';
 import type { Fix, PlainMap } from '../../src/wire/types.ts';
 import { startMs } from './fencefixture.ts';
@@ -13,7 +13,7 @@ interface Told {
 }
 
 export interface Vehicle {
-  readonly states: FenceState[];
+  readonly states: readonly FenceState[];
   readonly index: FenceIndex;
   readonly told: Told[];
   step(fix: Fix): number;
@@ -25,15 +25,17 @@ export interface Vehicle {
 export function vehicleAmong(...fences: Fence[]): Vehicle {
   const index = createFenceIndex(limits);
   for (const one of fences) index.put(one);
-  const states: FenceState[] = [];
+  const vehicle: Fenced = { fences: [] };
   const told: Told[] = [];
   let taken = 0;
   return {
-    states,
+    get states() {
+      return vehicle.fences;
+    },
     index,
     told,
     step: (fix) =>
-      stepFences(states, fix, index.of('acme'), limits, (kind, { id }, timeMs, data) => {
+      stepFences(vehicle, fix, index.of('acme'), limits, (kind, { id }, timeMs, data) => {
         const atS = (timeMs - startMs) / 1_000;
         told.push({ atS, event: `${kind.replace('geofence', '').toLowerCase()} ${id}`, data });
       }),
