@@ -68,7 +68,7 @@ export const fleetLimits = {
   fencesPositionsMax: 2_000_000,
   /** Cells of the map, of which is known what is near, 200 bytes each: a country as large as Germany. */
   fenceCellsMax: 262_144,
-  /** Of one geofence: each costs some 7 ns for every fix in a cell of its border. */
+  /** Of one geofence: so many cost some 1.5 us for every fix in a cell of its border. */
   fencePositionsMax: 1_000,
   /** What a geofence may span, north to south and west to east: 2,200 km, a large country. */
   fenceSpanMaxE7: 200_000_000,
