@@ -18,7 +18,7 @@ import { openGateway, type Gateway } from './gateway.ts';
 import { createLog } from './log.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { loadSecret, requireLoopback } from './secret.ts';
-import { createServing, type Serving } from './serving.ts';
+import { createServing } from './serving.ts';
 import { createStages, type Stages } from './stages.ts';
 import { openStorage, type Context, type Storage } from './storage.ts';
 
@@ -52,21 +52,15 @@ export async function startEngine(config: Config, clock: Clock = systemClock): P
     onDurable = stages.onDurable;
     const peers = () => stages.gateway?.peers ?? [];
     const registry = await openRegistry(context, storage.database, peers);
-    const front = await listen(context, storage, stages, registry, secret);
+    const gateway = await listen(context, storage, stages, registry, secret);
     stages.drain.wake();
-    const stop = createStop(context, storage, stages, registry, front);
-    return { url: `http://${config.host}:${front.gateway.port}`, metrics, failed, stop };
+    const stop = createStop(context, storage, stages, registry, gateway);
+    return { url: `http://${config.host}:${gateway.port}`, metrics, failed, stop };
   } catch (error) {
     stages.stop();
     await storage.close();
     throw error;
   }
-}
-
-/** What the engine shows to the outside. */
-interface Front {
-  readonly gateway: Gateway;
-  readonly serving: Serving;
 }
 
 async function listen(
@@ -75,7 +69,7 @@ async function listen(
   stages: Stages,
   { recorder, revocations }: Registry,
   secret: Uint8Array,
-): Promise<Front> {
+): Promise<Gateway> {
   const { config, clock, metrics } = context;
   const verify = createVerifier(config, secret);
   const { isRevoked } = revocations;
@@ -92,7 +86,7 @@ async function listen(
     }),
   });
   const { fences } = storage.folding;
-  const serving = createServing({ context, storage, stages, fences, call, verify, isRevoked });
+  const serve = createServing({ context, storage, stages, fences, call, verify, isRevoked });
   const gateway = await openGateway({
     host: config.host,
     port: config.port,
@@ -101,7 +95,7 @@ async function listen(
     compression: config.compression,
     verify,
     isRevoked,
-    serve: serving.serve,
+    serve,
     attach: createAttach({ stages, config, clock, metrics, call }),
     recorder,
     clock,
@@ -109,7 +103,7 @@ async function listen(
     bounds: config.bounds,
   });
   stages.gateway = gateway;
-  return { gateway, serving };
+  return gateway;
 }
 
 function createStop(
@@ -117,7 +111,7 @@ function createStop(
   storage: Storage,
   stages: Stages,
   { recorder }: Registry,
-  { gateway, serving }: Front,
+  gateway: Gateway,
 ): () => Promise<void> {
   const { config, clock, log } = context;
   const sweep = sweepExpired({ peers: gateway.peers, clock, bounds: config.bounds });
@@ -145,7 +139,6 @@ function createStop(
   async function release(): Promise<void> {
     stages.stop();
     recorder.stop();
-    serving.stop();
     gateway.close();
     await stages.writer.close();
     await storage.close();

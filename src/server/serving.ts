@@ -1,13 +1,12 @@
 /**
- * HTTP, made and joined: the pages of the engine and the API with its queries.
- * Invariant: after `stop` no query is begun, so that the database can be closed.
+ * HTTP, made and joined: the pages of the engine and the API.
+ * Invariant: the API answers while the gateway takes connections, and refuses before and after.
  * Bound: made once, at the start.
  */
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import type { FenceIndex } from '../fleet/fenceindex.ts';
 import type { Call } from '../live/calls.ts';
-import { createReader } from '../store/reader.ts';
 import { createServe, type Serve } from './answer.ts';
 import { createApi } from './api/api.ts';
 import { createResources } from './api/resources.ts';
@@ -29,17 +28,11 @@ export interface ServingOptions {
   readonly isRevoked: Revocations['isRevoked'];
 }
 
-export interface Serving {
-  readonly serve: Serve;
-  stop(): void;
-}
-
-export function createServing(options: ServingOptions): Serving {
+export function createServing(options: ServingOptions): Serve {
   const { context, storage, stages, fences, call, verify, isRevoked } = options;
   const { config, clock, metrics, log } = context;
   const { bounds } = config;
-  const { journal, database, vehicles, epoch } = storage;
-  const reader = createReader({ database, clock, metrics, bounds });
+  const { journal, reader, vehicles, epoch } = storage;
   const isAccepting = (): boolean => stages.gateway?.isAccepting === true;
   const unready = (): string | null => {
     if (!isAccepting()) return 'the engine is starting or stopping';
@@ -70,8 +63,5 @@ export function createServing(options: ServingOptions): Serving {
   const routes = createRoutes({ unready, exposition, metrics, api });
   const onError = (error: unknown): void =>
     log.error({ cause: messageOf(error) }, 'a page could not be made');
-  return {
-    serve: createServe({ routes, clock, metrics, bounds, onError }),
-    stop: reader.stop,
-  };
+  return createServe({ routes, clock, metrics, bounds, onError });
 }

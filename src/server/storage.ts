@@ -21,6 +21,7 @@ import { openDatabase, type Database } from '../store/database.ts';
 import { loadEpoch, renewEpoch } from '../store/epoch.ts';
 import { createEventReader, type EventReader } from '../store/eventreader.ts';
 import { lastOffsets, recentEvents } from '../store/events.ts';
+import { createReader, type Reader } from '../store/reader.ts';
 import { rowFormat } from '../store/row.ts';
 import { openFolds, type FoldMemory } from './folding.ts';
 import type { Log } from './log.ts';
@@ -32,6 +33,8 @@ export interface Storage {
   readonly vehicles: Vehicles;
   readonly channels: Channels;
   readonly eventReader: EventReader;
+  /** For people who ask for what is stored. */
+  readonly reader: Reader;
   readonly memory: Memory;
   readonly folding: FoldMemory;
   /** Names the life of the offsets of event topics, over restarts. */
@@ -72,6 +75,9 @@ export async function openStorage(
       clock: context.clock,
       bounds: config.bounds,
     });
+    const reader = createReader({ database, ...context, bounds: config.bounds });
+    // So that nothing new keeps the database from closing.
+    closers.push(async () => reader.stop());
     const memory = await openMemory(context, database);
     const channels = await restoreRecent(context, database, eventReader, memory);
     const replay = createReplay({ vehicles, folds: folding.folds });
@@ -103,7 +109,8 @@ export async function openStorage(
     );
     if (isAll) channels.allRestored();
     const epoch = await openEpoch(database, recovery);
-    return { database, journal, vehicles, channels, eventReader, memory, folding, epoch, close };
+    const live = { vehicles, channels, memory, folding };
+    return { database, journal, eventReader, reader, ...live, epoch, close };
   } catch (error) {
     await close();
     throw error;

@@ -6,6 +6,7 @@
  */
 import type { ISql } from 'postgres';
 import { fixFlags, type Fix, type PlainMap } from '../wire/types.ts';
+import { fixOf, type TrackFix } from './track.ts';
 import {
   distinctEvents,
   eventRows,
@@ -23,15 +24,6 @@ import {
 /** A fix with one of these was kept out of everything when it came. */
 const neverFolded = fixFlags.clockSkew | fixFlags.outdated;
 
-interface FixRow extends Omit<Fix, 'latE7' | 'lonE7' | 'speedCms' | 'courseCdeg'> {
-  readonly latitude: number;
-  readonly longitude: number;
-  readonly speed: number | null;
-  readonly course: number | null;
-  readonly altitude: number | null;
-  readonly accuracy: number | null;
-}
-
 /** The first `rows` fixes behind `afterMs` up to `untilMs`, in the order of time. */
 export async function readFixes(
   sql: ISql,
@@ -40,7 +32,7 @@ export async function readFixes(
   untilMs: number,
   rows: number,
 ): Promise<readonly Fix[]> {
-  const page = await sql<FixRow[]>`
+  const page = await sql<TrackFix[]>`
     select
       (extract(epoch from time) * 1000)::double precision as "timeMs",
       latitude, longitude, speed, course, altitude, accuracy, satellites, flags,
@@ -51,23 +43,6 @@ export async function readFixes(
     order by time
     limit ${rows}`;
   return page.map(fixOf);
-}
-
-function fixOf(row: FixRow): Fix {
-  const scaled = (value: number | null, scale: number): number | null =>
-    value === null ? null : Math.round(value * scale);
-  return {
-    timeMs: row.timeMs,
-    latE7: Math.round(row.latitude * 1e7),
-    lonE7: Math.round(row.longitude * 1e7),
-    speedCms: scaled(row.speed, 100),
-    courseCdeg: scaled(row.course, 100),
-    altitudeDm: scaled(row.altitude, 10),
-    accuracyDm: scaled(row.accuracy, 10),
-    satellites: row.satellites,
-    attributes: row.attributes,
-    flags: row.flags,
-  };
 }
 
 /** Between which times fixes came late. */

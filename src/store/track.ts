@@ -5,7 +5,7 @@
  * Bound: the caller's rows a page; a count looks no further than its `max`.
  */
 import type { ISql } from 'postgres';
-import { fixFlags } from '../wire/types.ts';
+import { fixFlags, type Fix } from '../wire/types.ts';
 
 /** A fix as it is stored. */
 export interface TrackFix {
@@ -62,6 +62,24 @@ export async function readTrack(
       and flags & ${isAll ? 0 : badFlags}::integer = 0
     order by time
     limit ${rows}`;
+}
+
+/** The same in the units of the wire, which is what was stored. */
+export function fixOf(row: TrackFix): Fix {
+  const scaled = (value: number | null, scale: number): number | null =>
+    value === null ? null : Math.round(value * scale);
+  return {
+    timeMs: row.timeMs,
+    latE7: Math.round(row.latitude * 1e7),
+    lonE7: Math.round(row.longitude * 1e7),
+    speedCms: scaled(row.speed, 100),
+    courseCdeg: scaled(row.course, 100),
+    altitudeDm: scaled(row.altitude, 10),
+    accuracyDm: scaled(row.accuracy, 10),
+    satellites: row.satellites,
+    attributes: row.attributes,
+    flags: row.flags,
+  };
 }
 
 /** How many fixes there are, `max` where these are more. */
