@@ -67,6 +67,7 @@ export const refusals = {
   badParams: { code: 311, message: 'a parameter of the call is missing or malformed' },
   callNotAllowed: { code: 312, message: 'the token does not allow this call' },
   unknownVehicle: { code: 313, message: 'the vehicle has sent no position yet' },
+  connectionOnly: { code: 314, message: 'the call is for connections of the subscriber plane' },
   tooManyRevocations: { code: 320, message: 'the engine holds as many revocations as it may' },
   databaseUnavailable: { code: 321, message: 'the database did not take it: ask again' },
   topicUnavailable: { code: 330, message: 'the topic cannot be read now: ask again' },
@@ -169,6 +170,14 @@ export const refusals = {
   historyUnavailable: { code: 680, message: 'the database did not answer in time: ask again' },
   notAllowed: { code: 681, message: 'the token does not allow this' },
   callTimedOut: { code: 682, message: 'the call was not answered in time: it may have been done' },
+
+  badSpeed: { code: 690, message: 'a replay has speed 0, or one from 0.1 to 1,000' },
+  unknownReplay: { code: 691, message: 'this connection has no such replay' },
+  tooManyReplays: { code: 692, message: 'more replays than one connection or user may have' },
+  tooManyReplaysOpen: {
+    code: 693,
+    message: 'the engine plays as many replays as it may: ask again',
+  },
 } as const satisfies Record<string, Refusal>;
 
 export type RefusalName = keyof typeof refusals;
@@ -188,6 +197,7 @@ const temporaryNames: ReadonlySet<RefusalName> = new Set<RefusalName>([
   'tooManyOfCaller',
   'tooManyOpen',
   'historyUnavailable',
+  'tooManyReplaysOpen',
 ]);
 
 export function isTemporary(name: RefusalName): boolean {

@@ -9,6 +9,7 @@ import { clientLimits } from './clientlimits.ts';
 import { deskLimits, deskRelations } from './desklimits.ts';
 import { fleetLimits, fleetRelations } from './fleetlimits.ts';
 import type { Relation } from './relation.ts';
+import { replayLimits, replayRelations } from './replaylimits.ts';
 
 export const limits = {
   // Wire: what one frame may hold.
@@ -206,6 +207,7 @@ export const limits = {
   ...fleetLimits,
   ...deskLimits,
   ...apiLimits,
+  ...replayLimits,
   ...clientLimits,
 } as const;
 
@@ -234,6 +236,7 @@ export function checkLimits(bounds: Limits): void {
     ...liveRelations(bounds),
     ...fleetRelations(bounds),
     ...apiRelations(bounds),
+    ...replayRelations(bounds),
     ...deskRelations(bounds),
   ]) {
     if (!holds) throw new RangeError(`limits: ${sentence}`);

@@ -34,8 +34,25 @@ export const fleetMethods = [
 ] as const;
 export type FleetMethod = (typeof fleetMethods)[number];
 
+/** Calls about stored tracks that are shown again, to the connection that calls. */
+export const replayMethods = [
+  'replay.start',
+  'replay.pause',
+  'replay.resume',
+  'replay.seek',
+  'replay.speed',
+  'replay.stop',
+] as const;
+export type ReplayMethod = (typeof replayMethods)[number];
+
 /** Calls of the subscriber plane. */
-export const methods = ['presence', 'publish', 'revoke', ...fleetMethods] as const;
+export const methods = [
+  'presence',
+  'publish',
+  'revoke',
+  ...replayMethods,
+  ...fleetMethods,
+] as const;
 export type Method = (typeof methods)[number];
 
 interface Grant {
@@ -55,7 +72,8 @@ const nothing = {
   system: 'none',
 } as const;
 
-const reading: readonly Method[] = ['presence', 'notification.read', 'notification.readAll'];
+const watchingCalls: readonly Method[] = ['presence', ...replayMethods];
+const reading: readonly Method[] = [...watchingCalls, 'notification.read', 'notification.readAll'];
 const driving: readonly Method[] = [
   ...fleetMethods.filter((method) => method.startsWith('trip.')),
   'emergency.raise',
@@ -83,7 +101,7 @@ const table: Readonly<Record<Role, Grant>> = {
     ingest: false,
     subscribe: { ...nothing, ...watching },
     publish: nothing,
-    call: ['presence', ...fleetMethods],
+    call: [...watchingCalls, ...fleetMethods],
   },
   admin: {
     ingest: false,
@@ -95,7 +113,7 @@ const table: Readonly<Record<Role, Grant>> = {
     ingest: true,
     subscribe: { ...nothing, ...watching },
     publish: { trip: 'all', notification: 'all', emergency: 'all' },
-    call: ['presence', 'publish', ...fleetMethods],
+    call: [...watchingCalls, 'publish', ...fleetMethods],
   },
 };
 

@@ -13,8 +13,10 @@ import {
   mayFollow,
   mayPublish,
   methods,
+  replayMethods,
   type FleetMethod,
   type Method,
+  type ReplayMethod,
 } from './access.ts';
 import type { Plane } from './subscription.ts';
 import { isEventTopic, parseTopic, topicText, type EventTopic } from './topics.ts';
@@ -46,7 +48,19 @@ export interface Outcome {
   refuse(reason: RefusalName): void;
 }
 
-export type Call = (identity: Identity, method: string, params: Plain, outcome: Outcome) => void;
+/** `replays` are those of the connection that calls, where it is one. */
+export type Call = (
+  identity: Identity,
+  method: string,
+  params: Plain,
+  outcome: Outcome,
+  replays?: ReplayCalls,
+) => void;
+
+/** Of one connection, for whoever may call these. */
+export type ReplayCalls = Readonly<
+  Record<ReplayMethod, (params: PlainMap, outcome: Outcome) => void>
+>;
 
 /** Of one method, for whoever may call it. */
 export type CallHandler = (identity: Identity, params: PlainMap, outcome: Outcome) => void;
@@ -55,7 +69,7 @@ const textLengthMax = 128;
 
 export function createCalls(options: CallsOptions): Call {
   const { plane } = options;
-  const handlers: Readonly<Record<Method, CallHandler>> = {
+  const handlers: Readonly<Record<Exclude<Method, ReplayMethod>, CallHandler>> = {
     presence,
     publish,
     revoke,
@@ -92,13 +106,19 @@ export function createCalls(options: CallsOptions): Call {
     );
   }
 
-  return (identity, method, params, outcome) => {
+  return (identity, method, params, outcome, replays) => {
     const known = methods.find((name) => name === method);
     if (known === undefined) return outcome.refuse('unknownMethod');
     if (!mayCall(identity, known)) return outcome.refuse('callNotAllowed');
     if (params !== null && !isPlainMap(params)) return outcome.refuse('badParams');
-    handlers[known](identity, params ?? {}, outcome);
+    if (!isReplayMethod(known)) return handlers[known](identity, params ?? {}, outcome);
+    if (replays === undefined) return outcome.refuse('connectionOnly');
+    replays[known](params ?? {}, outcome);
   };
+}
+
+function isReplayMethod(method: Method): method is ReplayMethod {
+  return replayMethods.some((name) => name === method);
 }
 
 interface Publication {

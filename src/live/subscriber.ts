@@ -3,7 +3,7 @@
  * Invariant: every request is answered once, by its number; what the access table does not allow is refused;
  * after `gone` nothing is answered and nothing is listened to.
  * Bound: `topicsPerConnectionMax` topics, one area among them, and `requestsPerSecondMax`; what a client does not
- * read is bounded by its subscriptions.
+ * read is bounded by its subscriptions and replays.
  */
 import { isTemporary, refusals, type CloseName, type RefusalName } from '../errors.ts';
 import type { Identity } from '../identity.ts';
@@ -21,11 +21,12 @@ import {
 } from '../wire/types.ts';
 import { maySubscribe } from './access.ts';
 import { createBucket } from './bucket.ts';
-import type { Call } from './calls.ts';
+import type { Call, Outcome } from './calls.ts';
 import { openEvents, readSince } from './events.ts';
 import type { FeedSocket } from './feed.ts';
 import { openFigures } from './figures.ts';
 import { openPositions, type PositionSubscription } from './positions.ts';
+import { createReplays } from './replays.ts';
 import type { Listener, Plane, Subscription } from './subscription.ts';
 import {
   areaTopic,
@@ -82,6 +83,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     clock.monotonicMs(),
   );
   const listener: Listener = { socket, codec, identity: options.identity, succeed, refuse };
+  const replays = createReplays(plane, listener);
 
   function receive(bytes: Uint8Array, isBinary: boolean): void {
     metrics.counters.requestsReceived += 1;
@@ -173,10 +175,11 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   }
 
   function call({ request, method, params }: CallFrame): void {
-    options.call(options.identity(), method, params, {
+    const outcome: Outcome = {
       succeed: (result) => succeed(request, result),
       refuse: (reason) => refuse(request, reason),
-    });
+    };
+    options.call(options.identity(), method, params, outcome, replays.calls);
   }
 
   function succeed(request: number, result: Plain): void {
@@ -211,6 +214,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       publisher.flush();
       const nowMs = clock.monotonicMs();
       for (const subscription of joined.values()) subscription.drained(nowMs);
+      replays.drained();
     },
     dropped(isPositions) {
       if (!isPositions) return socket.close('slow', 'too much is waiting to be read');
@@ -224,12 +228,14 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
         const reason = refusals.topicNotAllowed.message;
         reply({ type: frameTypes.unsubscribed, topic: text, reason });
       }
+      replays.refreshed();
     },
     gone() {
       isGone = true;
       area = null;
       for (const subscription of joined.values()) subscription.end();
       joined.clear();
+      replays.gone();
     },
   };
 }

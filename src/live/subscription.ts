@@ -15,7 +15,9 @@ import type { FeedSocket } from './feed.ts';
 import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
 import type { Recovery } from './recovery.ts';
+import type { ReplayPlaces } from './replayplaces.ts';
 import type { States } from './states.ts';
+import type { Tracks } from './tracks.ts';
 import type { Vehicles } from './vehicles.ts';
 
 /** The stages of the live plane, the same for all connections. */
@@ -27,6 +29,8 @@ export interface Plane {
   readonly states: States;
   readonly recovery: Recovery;
   readonly announcer: Announcer;
+  readonly tracks: Tracks;
+  readonly replayPlaces: ReplayPlaces;
   /** Names this run of the engine: positions have no history that would outlive it. */
   readonly epoch: string;
   readonly clock: Clock;

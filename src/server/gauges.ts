@@ -45,6 +45,11 @@ export function gaugesOf(storage: Storage, stages: Stages): readonly GaugeSource
       read: () => storage.folding.folds.underway,
     },
     {
+      name: 'fleetwire_replays',
+      help: 'Replays of stored tracks that are open',
+      read: () => stages.plane.replayPlaces.taken,
+    },
+    {
       name: 'fleetwire_channels',
       help: 'Event topics in memory',
       read: () => channels.size,

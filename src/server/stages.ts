@@ -14,8 +14,10 @@ import { createAudiences } from '../live/audience.ts';
 import { createPresence } from '../live/presence.ts';
 import { createPublisher } from '../live/publisher.ts';
 import { createRecovery } from '../live/recovery.ts';
+import { createReplayPlaces } from '../live/replayplaces.ts';
 import { createStates } from '../live/states.ts';
 import type { Plane } from '../live/subscription.ts';
+import { createTracks } from '../live/tracks.ts';
 import { createWriteBehind, type WriteBehind } from '../live/writebehind.ts';
 import { createWriter, type Writer } from '../store/writer.ts';
 import type { Encoded } from '../wire/positions.ts';
@@ -142,7 +144,7 @@ function createPlane(
   stages: () => Stages,
 ): Plane {
   const { bounds } = config;
-  const { journal, vehicles, channels, eventReader } = storage;
+  const { journal, vehicles, channels, eventReader, reader } = storage;
   const publish = (inner: string, frame: Encoded): void => stages().gateway?.publish(inner, frame);
   const audiences = createAudiences();
   const publisher = createPublisher({ publish, audiences, clock, metrics, bounds });
@@ -180,6 +182,14 @@ function createPlane(
     states,
     recovery,
     announcer,
+    tracks: createTracks({
+      reader,
+      vehicles,
+      onError: (error) => log.warn({ cause: messageOf(error) }, 'a track could not be replayed'),
+      metrics,
+      bounds,
+    }),
+    replayPlaces: createReplayPlaces(bounds),
     epoch: randomUUID(),
     clock,
     metrics,

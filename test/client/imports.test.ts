@@ -28,7 +28,7 @@ it('imports its own files, wire and the leaves, and two packages that browsers c
   const { files, packages } = await reach();
   expect(files.length).toBeGreaterThan(25);
   const allowed =
-    /\/src\/(?:client\/\w+|wire\/\w+|clock|errors|(?:api|client|desk|fleet)?limits)\.ts$/;
+    /\/src\/(?:client\/\w+|wire\/\w+|clock|errors|(?:api|client|desk|fleet|replay)?limits)\.ts$/;
   expect(files.filter((file) => !allowed.test(file))).toEqual([]);
   // `ws` is imported only where the platform has no WebSocket; a bundler takes its stub for browsers.
   expect(packages).toEqual(new Set(['msgpackr', 'ws']));

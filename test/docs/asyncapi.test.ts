@@ -167,7 +167,13 @@ const wrong: readonly (readonly unknown[])[] = [
   [34, 1, 'publish', { ...publication, subject: null }],
   [34, 1, 'publish', { ...publication, isOpen: 1 }],
   [34, 1, 'revoke', { tokenId: '' }],
+  [34, 1, 'replay.start', { vehicle: 'bus-304', fromMs: 0 }],
+  [34, 1, 'replay.start', { vehicle: 'bus-304', fromMs: 0, toMs: 1, speed: 0.01 }],
+  [34, 1, 'replay.pause', {}],
   [49, 1, { epoch: 'run' }],
+  [49, 1, { id: '1', topic: 'replay:1' }],
+  [51, 'replay:1', 0, 'skipped', { fromMs: 0 }],
+  [51, 'replay:1', 0, 'ended', { reason: 'tired', shown: 1, lastMs: 0 }],
   [51, 'vehicle:bus-304', 0, 'presence', { state: 'asleep' }],
   [51, 'vehicle:bus-304', 0, 'tamper', { timeMs: 1 }],
   [51, 'fleet', 0, 'summary', { moving: 1 }],
@@ -210,6 +216,12 @@ describe('docs/asyncapi.yaml', () => {
       properties: { minIntervalMs: { maximum: limits.subscriptionIntervalMaxMs } },
     });
     const schema = (name: string): unknown => schemas[name]?.schema;
+    const { replaySpeedMin: minimum, replaySpeedMax: maximum } = limits;
+    expect(schema('replaySpeed')).toHaveProperty(['anyOf', 1], {
+      type: 'number',
+      minimum,
+      maximum,
+    });
     expect(schema('topicAsked')).toMatchObject({ maxLength: limits.topicBytesMax });
     expect(schema('attributes')).toMatchObject({ maxProperties: limits.attributesKeysMax });
     expect(schema('eventsResult')).toMatchObject({

@@ -12,9 +12,11 @@ import { createChannels } from '../../src/live/channels.ts';
 import { createPresence } from '../../src/live/presence.ts';
 import { createPublisher } from '../../src/live/publisher.ts';
 import { createRecovery } from '../../src/live/recovery.ts';
+import { createReplayPlaces } from '../../src/live/replayplaces.ts';
 import { createStates } from '../../src/live/states.ts';
 import { createSubscriber, type Subscriber } from '../../src/live/subscriber.ts';
 import type { Plane } from '../../src/live/subscription.ts';
+import type { Tracks } from '../../src/live/tracks.ts';
 import { createVehicles, emptyFix, type Vehicle } from '../../src/live/vehicles.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/wire/encode.ts';
@@ -51,7 +53,12 @@ const parse = (message: Encoded): unknown[] => {
   return ('value' in parsed ? parsed.value : []) as unknown[];
 };
 
-export function createTestPlane(bounds: Limits = limits): TestPlane {
+const noTracks: Tracks = {
+  isKnown: () => Promise.resolve(false),
+  read: () => Promise.resolve([]),
+};
+
+export function createTestPlane(bounds: Limits = limits, tracks = noTracks): TestPlane {
   const clock = createManualClock();
   const metrics = createMetrics();
   const audiences = createAudiences();
@@ -121,6 +128,8 @@ export function createTestPlane(bounds: Limits = limits): TestPlane {
     states,
     recovery,
     announcer,
+    tracks,
+    replayPlaces: createReplayPlaces(bounds),
     epoch: 'positions',
     clock,
     metrics,

@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 import { refusals, type CloseName, type RefusalName } from '../../src/errors.ts';
 import type { TokenClaims } from '../../src/server/token.ts';
-import { testToken } from './engine.ts';
+import { testToken, type TestEngineOptions } from './engine.ts';
 import { openEngineTest, type EngineTest } from './enginetest.ts';
 import { openSocket, type TestSocket } from './socket.ts';
 
@@ -29,8 +29,8 @@ export interface Witness {
   cleanup(): Promise<void>;
 }
 
-export async function openWitness(): Promise<Witness> {
-  const test = await openEngineTest();
+export async function openWitness(env: TestEngineOptions['env'] = {}): Promise<Witness> {
+  const test = await openEngineTest(env);
   const witness = await ingest('witness');
   let seq = 0;
 

@@ -171,6 +171,13 @@ const bounds = [
   `(\`${settings.escalation.fallback}\`: seconds after the raising)`,
   `expires after ${limits.notificationTtlMs / 86_400_000} days where nothing else is said, ${limits.notificationTtlMaxMs / 86_400_000} at most`,
   `expires after ${limits.commandTtlMs / 3_600_000} h where nothing else is said, ${limits.commandTtlMaxMs / 86_400_000} days at most`,
+  `they are at most ${limits.replayRangeMaxMs / 86_400_000} days apart`,
+  `\`speed\` is ${limits.replaySpeedMin} to ${many(limits.replaySpeedMax)} times as fast`,
+  `within a tick (${limits.tickMs} ms) MAY`,
+  `more than ${kib(limits.subscriberHighWaterBytes)} wait in its socket its replays stand still`,
+  `more than ${limits.replaySilenceMs / 1_000} s of the track without a fix, lasts ${limits.replaySilenceWaitMs / 1_000} s`,
+  `been read, for ${limits.replayIdleMs / 60_000} minutes`,
+  `at most ${limits.replaysPerConnectionMax} replays, a user ${limits.replaysPerUserMax} (692), the engine ${limits.replaysMax}`,
   `written every ${limits.sessionsFlushIntervalMs / 1_000} s`,
 ];
 

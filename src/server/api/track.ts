@@ -8,16 +8,11 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { vehicleKey } from '../../identity.ts';
 import type { Limits } from '../../limits.ts';
+import { isKnownVehicle } from '../../live/tracks.ts';
 import type { Vehicles } from '../../live/vehicles.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Reader } from '../../store/reader.ts';
-import {
-  countTrack,
-  hasPositions,
-  readTrack,
-  type TrackFix,
-  type TrackRange,
-} from '../../store/track.ts';
+import { countTrack, readTrack, type TrackFix, type TrackRange } from '../../store/track.ts';
 import type { HttpReply } from '../http.ts';
 import { cursorText, makeCursor, readCursor, trackCursor } from './cursor.ts';
 import { refusalOfVehicle } from './positions.ts';
@@ -80,12 +75,6 @@ export function getTrack(options: TrackOptions): Operation {
     }
   }
 
-  async function isKnown(tenant: string, id: string): Promise<boolean> {
-    // What is only backfill, or from the future, never was a last known position.
-    if (options.vehicles.find(tenant, id) !== null) return true;
-    return reader.ask((sql) => hasPositions(sql, vehicleKey(tenant, id)));
-  }
-
   return operation(query, async ({ identity, path }, wanted) => {
     const vehicle = path['vehicle'] ?? '';
     const refused = refusalOfVehicle(identity, vehicle);
@@ -102,7 +91,8 @@ export function getTrack(options: TrackOptions): Operation {
     }
     const key = vehicleKey(identity.tenant, vehicle);
     const range: TrackRange = { key, ...asked, isAll: wanted.all };
-    if (!(await isKnown(identity.tenant, vehicle))) return { refused: 'unknownVehicle' };
+    const isKnown = await isKnownVehicle(options, identity.tenant, vehicle);
+    if (!isKnown) return { refused: 'unknownVehicle' };
     const most = bounds.trackRowsMax;
     if (!isPaged && (await reader.ask((sql) => countTrack(sql, range, most + 1))) > most) {
       return { refused: 'trackTooLong', detail: `at most ${most}` };
