@@ -29,6 +29,14 @@ export type {
   DeviceStats,
   FixKey,
 } from './reports.ts';
+export type {
+  ReplayAsked,
+  ReplayEnd,
+  ReplayHandlers,
+  Replaying,
+  ReplaySilence,
+  ReplayState,
+} from './replay.ts';
 export { LiveError, type LiveErrorKind } from './request.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
 export type { Conflated } from './stream.ts';

@@ -28,6 +28,7 @@ import {
   type ConnectionState,
   type TokenSource,
 } from './connection.ts';
+import { createReplay, type ReplayAsked, type ReplayHandlers, type Replaying } from './replay.ts';
 import { createRequests, LiveError, type RequestBounds, type Settle } from './request.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import type { Stream, StreamOptions } from './stream.ts';
@@ -60,6 +61,11 @@ export interface LiveClient {
   subscribe(topic: string, handlers: SubscriptionHandlers, options?: PlainMap): Subscribed;
   /** The vehicles within bounds that may be moved (`AreaSubscribed.move`). One area at a time. */
   area(bounds: AreaBounds, handlers: AreaHandlers, options?: PlainMap): AreaSubscribed;
+  /**
+   * Shows a stored track again. It ends with its connection: a program that wants the rest asks for it again, from
+   * behind the `lastMs` that `onEnd` tells.
+   */
+  replay(asked: ReplayAsked, handlers: ReplayHandlers): Replaying;
   /** Rejects with a `LiveError`. A call made while connecting waits for the connection. */
   call(method: string, params?: Plain): Promise<Plain>;
   close(): Promise<void>;
@@ -101,6 +107,7 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
     },
     subscribe,
     area,
+    replay,
     call,
     close: () => connection.close(),
   };
@@ -167,16 +174,30 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
     }
   }
 
+  function replay(asked: ReplayAsked, handlers: ReplayHandlers): Replaying {
+    const player = createReplay({
+      handlers,
+      call,
+      onBegin: (topic) => void streams.set(topic, player),
+      onEnd: (topic) => void streams.delete(topic),
+    });
+    ask('replay.start', { ...asked }, { onResult: player.begin, onError: player.fail });
+    return player.handle;
+  }
+
   function call(method: string, params: Plain = null): Promise<Plain> {
     return new Promise((resolve, reject) => {
-      const { state } = connection;
-      if (state.name === 'closed') {
-        reject(new LiveError('closed', state.closeCode, closedText(state.reason), false));
-      } else {
-        const settle = { onResult: resolve, onError: reject };
-        request((id) => ({ type: frameTypes.call, request: id, method, params }), settle);
-      }
+      ask(method, params, { onResult: resolve, onError: reject });
     });
+  }
+
+  function ask(method: string, params: Plain, settle: Settle): void {
+    const { state } = connection;
+    if (state.name === 'closed') {
+      settle.onError(new LiveError('closed', state.closeCode, closedText(state.reason), false));
+    } else {
+      request((id) => ({ type: frameTypes.call, request: id, method, params }), settle);
+    }
   }
 
   function request(frameOf: (id: number) => SubscriberFrame, settle: Settle): void {

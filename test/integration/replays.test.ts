@@ -3,6 +3,7 @@
  * and how little the others notice.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLiveClient, type Position, type ReplayEnd } from '../../src/client/index.ts';
 import { refusals, type RefusalName } from '../../src/errors.ts';
 import { limits } from '../../src/limits.ts';
 import type { LivePosition } from '../../src/wire/types.ts';
@@ -181,6 +182,30 @@ describe('the bus journey', () => {
     );
     expect(rest.end['shown']).toBe(Number(paused['shown']) + rest.positions.length);
     await socket.close();
+  });
+
+  it('is shown by the client', async () => {
+    const { engine } = witness.test;
+    const token = await testToken({ sub: 'carl', role: 'viewer' });
+    const client = createLiveClient({ url: `${engine.wsUrl}/v1/live`, token });
+    const seen: Position[] = [];
+    const end = await new Promise<ReplayEnd>((onEnd) => {
+      const onPositions = (positions: readonly Position[]) => void seen.push(...positions);
+      client.replay({ ...journey, raw: true }, { onPositions, onEnd });
+    });
+    expect(seen.map(({ timeMs }) => timeMs)).toEqual(track.map(({ timeMs }) => timeMs));
+    expect(end).toEqual({ reason: 'complete', shown: 2_144, lastMs: toMs - 1 });
+    expect(client.ignored).toBe(0);
+
+    const ended = new Promise<ReplayEnd>((onEnd) => {
+      const slow = { ...journey, speed: limits.replaySpeedMin };
+      client.replay(slow, { onPositions: () => undefined, onEnd }).ready.then(
+        () => client.close(),
+        () => undefined,
+      );
+    });
+    expect(await ended).toMatchObject({ reason: 'closed' });
+    await expect.poll(open).toBe(0);
   });
 });
 
