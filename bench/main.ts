@@ -9,11 +9,12 @@ import { helpOption, parseInput, UsageError, type Option } from '../src/cli/comm
 import { fleetSuite } from './fleet.ts';
 import { ingestSuite } from './ingest.ts';
 import { liveSuite } from './live.ts';
+import { microSuite } from './micro.ts';
 import { withNative } from './native.ts';
 import { resultLine, resultTable } from './report.ts';
 import type { Suite, SuiteResult } from './suite.ts';
 
-const suites: readonly Suite[] = [ingestSuite, liveSuite, fleetSuite];
+const suites: readonly Suite[] = [microSuite, ingestSuite, liveSuite, fleetSuite];
 
 const commonOptions: Readonly<Record<string, Option>> = {
   json: { type: 'boolean', help: 'print the line of JSON alone' },
