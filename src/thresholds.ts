@@ -52,7 +52,7 @@ const mayBeOff: ReadonlySet<Threshold> = new Set([
   'harshAccelerationCms2',
 ]);
 
-interface ThresholdSetting {
+export interface ThresholdSetting {
   readonly env: string;
   readonly fallback: string;
   readonly help: string;
