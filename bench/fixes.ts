@@ -10,6 +10,15 @@ export const stepMs = 1_000;
 /** Times of a bench begin here: late for the engine, and live, for each is newer than the one before. */
 export const benchStartMs = Date.UTC(2026, 0, 1);
 
+/**
+ * Between two runs of the same vehicles. Where the load rests for as long as a trip may lapse, the engine takes it that
+ * the vehicle has, and fixes of the time before that would be late.
+ */
+export const restSteps = 3_600;
+
+/** Of most benches: a circle of 5 km, on which a vehicle neither stands nor turns sharply. */
+export const roadSteps = 3_200;
+
 /** 5 m. */
 const speedE7PerStep = 450;
 

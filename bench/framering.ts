@@ -14,15 +14,15 @@ export interface FrameRing {
   readonly messageBytes: number;
   /** The messages of the frames from `seq` on, in one piece or, where the ring ends between them, in two. */
   take(seq: number, count: number): readonly Buffer[];
+  /** The frames that follow are of so many steps later. */
+  skip(steps: number): void;
 }
 
 export interface FrameRingOptions {
   readonly vehicle: number;
   readonly fixesPerFrame: number;
-  /** In the ring. */
+  /** In the ring, at least as many as may be in flight; a lap of the vehicle. */
   readonly frames: number;
-  /** Steps of the vehicle before the frame with seq 1. */
-  readonly stepsBefore: number;
 }
 
 const head = Buffer.from('9401ce00000000cb0000000000000000', 'hex');
@@ -50,7 +50,7 @@ export function positionsFrame(
 }
 
 export function createFrameRing(options: FrameRingOptions): FrameRing {
-  const { vehicle, fixesPerFrame, frames, stepsBefore } = options;
+  const { vehicle, fixesPerFrame, frames } = options;
   const lapSteps = frames * fixesPerFrame;
   const payloads = Array.from({ length: frames }, (_, place) =>
     positionsFrame(vehicle, 0, place * fixesPerFrame, fixesPerFrame, lapSteps),
@@ -62,9 +62,11 @@ export function createFrameRing(options: FrameRingOptions): FrameRing {
     throw new Error('frames of one ring differ in length');
   }
 
+  let skipped = 0;
+
   function number(seq: number): void {
     const at = (((seq - 1) % frames) + 1) * messageBytes - payloadBytes;
-    const step = stepsBefore + (seq - 1) * fixesPerFrame;
+    const step = skipped + (seq - 1) * fixesPerFrame;
     ring.writeUInt32BE(seq, at + seqAt);
     ring.writeDoubleBE(benchStartMs + step * stepMs, at + baseAt);
   }
@@ -78,6 +80,9 @@ export function createFrameRing(options: FrameRingOptions): FrameRing {
       const end = from + count * messageBytes;
       if (end <= ring.length) return [ring.subarray(from, end)];
       return [ring.subarray(from), ring.subarray(0, end - ring.length)];
+    },
+    skip(steps) {
+      skipped += steps;
     },
   };
 }

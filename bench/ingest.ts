@@ -1,125 +1,157 @@
 /**
- * How many fixes a second does the engine take, keep and commit, and at what processor time each?
- * Real processes, real sockets, the embedded database or that of DATABASE_URL.
- * Invariant: every acked fix is a row at the end, else the run fails.
- * Bound: `--seconds` for each size of frame, and what the database needs to catch up.
+ * How many fixes a second does the engine take, keep and commit, at what processor time each, and how near is that to
+ * a plain COPY of the same rows? Frames of 50, frames of 1 and COPY take turns on one database.
+ * Invariant: a round ends when its last row is committed, which the acks of level 2 say; every fix that was sent and
+ * every row that was copied is a row at the end, else the run fails.
+ * Bound: a number of rows for each arm in each round, after a warm-up round that does not count.
  */
 import { randomBytes } from 'node:crypto';
-import { openEngineTest } from '../test/support/enginetest.ts';
-import { testToken, type TestEngine } from '../test/support/engine.ts';
-import { cpuMs, residentBytes } from './cpu.ts';
-import { runLoad } from './load.ts';
-import type { Figure, Suite } from './suite.ts';
+import type { EngineTest } from '../test/support/enginetest.ts';
+import { startChild, type Child } from './child.ts';
+import type { CopierCalls, CopiedResult } from './copier.ts';
+import { cpuMs, mainThreadCpuMs, residentBytes } from './cpu.ts';
+import { openBenchEngine, toggleProfile } from './engine.ts';
+import { roadSteps } from './fixes.ts';
+import { ingestFigures, type IngestRun, type SentRound } from './ingestfigures.ts';
+import { inRounds } from './rounds.ts';
+import type { SendersCalls } from './senders.ts';
+import type { Suite, SuiteContext, SuiteResult } from './suite.ts';
 
 const connections = 64;
-const framesInFlight = 16;
-/**
- * Processor time of the engine for each committed fix, by how many fixes a frame has; a goal with a server
- * only, for the embedded database is a thread of the engine.
- */
-const goals = [
-  { fixesPerFrame: 50, cpuUsPerFix: 1 },
-  { fixesPerFrame: 1, cpuUsPerFix: 3 },
-] as const;
+const framesInFlight = 64;
+const sizes = { full: { rows: 500_000, rounds: 4 }, quick: { rows: 64_000, rounds: 2 } } as const;
+/** Frames of 1 take longer: so much fewer rows. */
+const singleShare = 0.2;
+const arms = ['frames of 50', 'copy', 'frames of 1'] as const;
+type Arm = (typeof arms)[number];
 
 export const ingestSuite: Suite = {
   name: 'ingest',
-  summary: 'fixes a second that are taken, kept and committed, and the processor time of each',
+  summary:
+    'fixes a second that are taken, kept and committed, against a plain COPY of the same rows',
   options: {
-    seconds: { type: 'string', value: 'N', help: 'how long, for each size of frame (default: 10)' },
+    rows: {
+      type: 'string',
+      value: 'N',
+      help: `of each arm in a round (default: ${sizes.full.rows}; quick: ${sizes.quick.rows})`,
+    },
+    profile: { type: 'string', value: 'DIR', help: "where to write the engine's CPU profile" },
+    'profile-arm': { type: 'string', value: 'ARM', fallback: arms[0], help: 'what it is of' },
   },
-  async run({ input, isQuick, say }) {
-    const seconds = input.number('seconds', { min: 1, max: 600 }) ?? (isQuick ? 4 : 10);
-    const figures: Figure[] = [];
-    const failures: string[] = [];
-    for (const { fixesPerFrame, cpuUsPerFix } of goals) {
-      say(`frames of ${fixesPerFrame}: ${seconds} s`);
-      const measured = await measure(fixesPerFrame, seconds);
-      figures.push(...figuresOf(measured, `frames of ${fixesPerFrame}`, cpuUsPerFix));
-      if (measured.rows !== measured.fixesAcked) {
-        failures.push(`acked ${measured.fixesAcked} fixes, but ${measured.rows} rows are stored`);
-      }
+  async run(context) {
+    const test = await openBenchEngine({ profileDir: context.input.text('profile') });
+    const parts = { test, ...startChildren() };
+    try {
+      return await runIngest(context, parts);
+    } finally {
+      await Promise.all([parts.many.stop(), parts.single.stop(), parts.copier.stop()]);
+      await test.cleanup();
     }
-    return { figures, noise: null, failures };
   },
 };
 
-interface Measured {
-  readonly fixesAcked: number;
-  readonly rows: number;
-  readonly loadSeconds: number;
-  readonly storedSeconds: number;
-  readonly cpuMs: number;
-  readonly bytesSent: number;
-  readonly residentBytes: number;
+interface Parts {
+  readonly test: EngineTest;
+  readonly many: Child<SendersCalls>;
+  readonly single: Child<SendersCalls>;
+  readonly copier: Child<CopierCalls>;
 }
 
-async function measure(fixesPerFrame: number, seconds: number): Promise<Measured> {
-  const test = await openEngineTest();
-  try {
-    const { engine } = test;
-    const run = randomBytes(4).toString('hex');
-    const cpuBefore = cpuMs(engine.pid);
-    const started = performance.now();
-    const load = await runLoad({
-      url: `${engine.wsUrl}/v1/ingest`,
-      token: (index) => testToken({ sub: `load-${run}-${index}`, role: 'device' }),
-      connections,
-      fixesPerFrame,
-      framesInFlight,
-      seconds,
-      startMs: Date.UTC(2026, 0, 1),
-    });
-    const peakBytes = residentBytes(engine.pid);
-    await settled(engine, load.fixesAcked);
-    const storedSeconds = (performance.now() - started) / 1_000;
-    const cpu = cpuMs(engine.pid) - cpuBefore;
-    const rows = await test.rows(
-      (sql) =>
-        sql<
-          { count: string }[]
-        >`select count(*) from positions where vehicle_id like ${`load-${run}-%`}`,
-    );
-    return {
-      fixesAcked: load.fixesAcked,
-      rows: Number(rows[0]?.count),
-      loadSeconds: load.seconds,
-      storedSeconds,
-      cpuMs: cpu,
-      bytesSent: load.bytesSent,
-      residentBytes: peakBytes,
-    };
-  } finally {
-    await test.cleanup();
+function startChildren(): Omit<Parts, 'test'> {
+  const senders = new URL('senders.ts', import.meta.url);
+  return {
+    many: startChild<SendersCalls>(senders),
+    single: startChild<SendersCalls>(senders),
+    copier: startChild<CopierCalls>(new URL('copier.ts', import.meta.url)),
+  };
+}
+
+async function runIngest(context: SuiteContext, parts: Parts): Promise<SuiteResult> {
+  const { input, isQuick, say } = context;
+  const { test, copier } = parts;
+  const size = isQuick ? sizes.quick : sizes.full;
+  const rows = input.number('rows', { min: 3_200, max: 10_000_000, isInteger: true }) ?? size.rows;
+  const run = randomBytes(4).toString('hex');
+  await open(parts, run);
+
+  async function measure(arm: Arm, round: number): Promise<SentRound | CopiedResult> {
+    say(`round ${round}: ${arm}`);
+    if (arm === 'copy') return copyRows(parts, rows);
+    const isProfiled = arm === input.text('profile-arm') && input.text('profile') !== null;
+    if (isProfiled) toggleProfile(test);
+    const sent = await sendRows(parts, arm, rows);
+    if (isProfiled) toggleProfile(test);
+    return sent;
   }
+
+  const warm = await inRounds(arms, 1, (arm) => measure(arm, 0));
+  const results = await inRounds(arms, size.rounds, (arm, round) => measure(arm, round + 1));
+  const [of50 = [], copied = [], of1 = []] = results;
+  const all = [...warm, ...results].flat();
+  const copiedRows = await copier.call('countRows', null);
+  await copier.call('close', null);
+  const engineBytes = residentBytes(test.engine.pid);
+  const counted = await countRows(test, run);
+  const measured: IngestRun = {
+    of50: of50.filter(isSent),
+    of1: of1.filter(isSent),
+    copied: copied.filter(isCopied),
+    sentRows: all.filter(isSent).reduce((sum, { fixes }) => sum + fixes, 0),
+    countedRows: counted,
+    copiedRows: all.filter(isCopied).reduce((sum, one) => sum + one.rows, 0),
+    countedCopiedRows: copiedRows,
+    engineBytes,
+    isEmbedded: test.databaseUrl === null,
+  };
+  return ingestFigures(measured);
 }
 
-async function settled(engine: TestEngine, rows: number): Promise<void> {
-  while ((await engine.counter('fleetwire_rows_stored_total')) < rows) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+function isSent(result: SentRound | CopiedResult): result is SentRound {
+  return 'storedSeconds' in result;
 }
 
-function figuresOf(measured: Measured, arm: string, cpuGoalUs: number): Figure[] {
-  const { fixesAcked, rows } = measured;
-  const plain = (name: string, value: number, unit: string, better: Figure['better']): Figure => ({
-    name: `${name}, ${arm}`,
-    value,
-    unit,
-    goal: null,
-    better,
+function isCopied(result: SentRound | CopiedResult): result is CopiedResult {
+  return !isSent(result);
+}
+
+async function open({ test, many, single, copier }: Parts, run: string): Promise<void> {
+  const url = `${test.engine.wsUrl}/v1/ingest`;
+  const load = { url, connections, framesInFlight };
+  await many.call('open', { ...load, fixesPerFrame: 50, run: `many${run}` });
+  await single.call('open', { ...load, fixesPerFrame: 1, run: `one${run}` });
+  await copier.call('open', {
+    url: test.databaseUrl,
+    run: `copy${run}`,
+    vehicles: connections,
+    fixesPerFrame: 50,
+    lapSteps: roadSteps,
   });
-  const cpuUs = (measured.cpuMs * 1_000) / rows;
-  return [
-    plain('acked', fixesAcked / measured.loadSeconds, 'fixes/s', 'higher'),
-    plain('stored', rows / measured.storedSeconds, 'rows/s', 'higher'),
-    { ...plain('engine CPU a fix', cpuUs, 'us', 'lower'), goal: isEmbedded() ? null : cpuGoalUs },
-    plain('on the wire', measured.bytesSent / fixesAcked, 'bytes/fix', 'lower'),
-    plain('engine memory', measured.residentBytes / 1e6, 'MB', 'lower'),
-    plain('rows', rows, 'rows', 'higher'),
-  ];
 }
 
-function isEmbedded(): boolean {
-  return (process.env['DATABASE_URL'] ?? '') === '';
+async function sendRows({ test, many, single }: Parts, arm: Arm, rows: number): Promise<SentRound> {
+  const isSingle = arm === 'frames of 1';
+  const frames = isSingle ? (rows * singleShare) / connections : rows / (connections * 50);
+  const { pid } = test.engine;
+  const before = { cpuMs: cpuMs(pid), loopMs: mainThreadCpuMs(pid) };
+  const sent = await (isSingle ? single : many).call('send', Math.ceil(frames));
+  return {
+    ...sent,
+    cpuMs: cpuMs(pid) - before.cpuMs,
+    loopMs: mainThreadCpuMs(pid) - before.loopMs,
+  };
+}
+
+async function copyRows({ copier }: Parts, rows: number): Promise<CopiedResult> {
+  await copier.call('prepare', Math.ceil(rows / (connections * 50)));
+  return copier.call('run', null);
+}
+
+/** Of devices; stops the engine. */
+async function countRows(test: EngineTest, run: string): Promise<number> {
+  const [row] = await test.rows(
+    (sql) => sql<{ count: string }[]>`
+      select count(*) from positions
+      where vehicle_id like ${`many${run}-%`} or vehicle_id like ${`one${run}-%`}`,
+  );
+  return Number(row?.count);
 }

@@ -7,8 +7,6 @@
  * Every reader got every fix it is to get, once; every acked fix is a row; nothing was dropped: else it fails.
  * Bound: a warm-up, `--seconds`, and the deadlines of the processes.
  */
-import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { limits } from '../src/limits.ts';
 import { openEngineTest, type EngineTest } from '../test/support/enginetest.ts';
 import type { TestEngine } from '../test/support/engine.ts';
@@ -16,6 +14,7 @@ import { areaTopics } from './areas.ts';
 import { startChild, type Child } from './child.ts';
 import { residentBytes } from './cpu.ts';
 import type { DevicesCalls } from './devices.ts';
+import { profiled } from './engine.ts';
 import { wallMs } from './latency.ts';
 import { liveFailures } from './livefailures.ts';
 import { liveFigures, readEngineCounters, waitingBytesName, type LiveRun } from './livefigures.ts';
@@ -39,7 +38,7 @@ export const liveSuite: Suite = {
   options: liveOptions,
   async run(context) {
     const settings = readLiveSettings(context.input, context.isQuick);
-    const test = await openEngineTest(await engineEnvironment(settings));
+    const test = await openEngineTest(engineEnvironment(settings));
     const devices = startChild<DevicesCalls>(new URL('devices.ts', import.meta.url));
     const subscribers = startChild<SubscribersCalls>(new URL('subscribers.ts', import.meta.url));
     try {
@@ -58,16 +57,11 @@ function resultOf(run: LiveRun): SuiteResult {
   return { figures: liveFigures(run), noise, failures: liveFailures(run) };
 }
 
-async function engineEnvironment(settings: LiveSettings): Promise<Record<string, string>> {
-  const { compression, profileDir } = settings;
-  const env: Record<string, string> = {};
-  if (compression !== null) env['FLEETWIRE_COMPRESSION'] = compression;
-  if (profileDir === null) return env;
-  await mkdir(profileDir, { recursive: true });
-  const profile = new URL('profile.js', import.meta.url).href;
-  env['NODE_OPTIONS'] = `--import ${profile}`;
-  env['FLEETWIRE_BENCH_PROFILE_DIR'] = resolve(profileDir);
-  return env;
+function engineEnvironment({ compression, profileDir }: LiveSettings): Record<string, string> {
+  return {
+    ...(compression === null ? {} : { FLEETWIRE_COMPRESSION: compression }),
+    ...(profileDir === null ? {} : profiled(profileDir)),
+  };
 }
 
 interface Parts {

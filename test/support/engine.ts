@@ -32,6 +32,8 @@ export interface TestEngineOptions {
   readonly dataDir?: string;
   /** A database of its own on a server; the embedded one when missing. */
   readonly databaseUrl?: string | null;
+  /** Runs `dist`, which `npm run build` has made, and not the sources. */
+  readonly isBuilt?: boolean;
 }
 
 export interface TestEngine {
@@ -116,7 +118,9 @@ async function launch(
   port: number,
   env: Readonly<Record<string, string>>,
 ): Promise<Running> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'serve'], {
+  const sources = ['--import', 'tsx', 'src/cli/main.ts'];
+  const main = options.isBuilt === true ? ['dist/cli/main.js'] : sources;
+  const child = spawn(process.execPath, [...main, 'serve'], {
     env: {
       PATH: process.env['PATH'],
       FLEETWIRE_PORT: String(port),

@@ -18,6 +18,8 @@ import { startTestEngine, type TestEngine, type TestEngineOptions } from './engi
 
 export interface EngineTest {
   readonly engine: TestEngine;
+  /** Of its own database; null where that is the embedded one. */
+  readonly databaseUrl: string | null;
   /** Stops the engine gracefully, for the embedded database has one user, and runs a query. */
   rows<Row>(query: (sql: ISql) => Promise<Row>): Promise<Row>;
   /** Tries to start another engine on the same data directory. */
@@ -25,11 +27,15 @@ export interface EngineTest {
   cleanup(): Promise<void>;
 }
 
-export async function openEngineTest(env: TestEngineOptions['env'] = {}): Promise<EngineTest> {
+export async function openEngineTest(
+  env: TestEngineOptions['env'] = {},
+  isBuilt = false,
+): Promise<EngineTest> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fleetwire-test-'));
   const server = process.env['DATABASE_URL'] ?? '';
   const database = server === '' ? null : await createDatabase(server);
-  const options = { env, dataDir, databaseUrl: database?.url ?? null };
+  const databaseUrl = database?.url ?? null;
+  const options = { env, dataDir, databaseUrl, isBuilt };
   const engine = await startTestEngine(options);
 
   async function stopEngine(): Promise<void> {
@@ -41,7 +47,7 @@ export async function openEngineTest(env: TestEngineOptions['env'] = {}): Promis
   async function rows<Row>(query: (sql: ISql) => Promise<Row>): Promise<Row> {
     await stopEngine();
     const opened = await openDatabase({
-      url: database?.url ?? null,
+      url: databaseUrl,
       dataDir: join(dataDir, 'database'),
       bounds: limits,
       metrics: createMetrics(),
@@ -60,6 +66,7 @@ export async function openEngineTest(env: TestEngineOptions['env'] = {}): Promis
 
   return {
     engine,
+    databaseUrl,
     rows,
     second: () => startTestEngine(options),
     async cleanup() {
