@@ -26,8 +26,22 @@ export interface FrameRingOptions {
 }
 
 const head = Buffer.from('9401ce00000000cb0000000000000000', 'hex');
+const elementsWithVehicle = 0x95;
 const seqAt = 3;
 const baseAt = 8;
+
+/** Writes seq and base time of the frame that begins at `at`. */
+export function numberFrame(bytes: Buffer, at: number, seq: number, baseMs: number): void {
+  bytes.writeUInt32BE(seq, at + seqAt);
+  bytes.writeDoubleBE(baseMs, at + baseAt);
+}
+
+/** The frame with an element more: the vehicle that it is of. */
+export function ofVehicle(frame: Uint8Array, id: string): Buffer {
+  const longer = Buffer.concat([frame, toMessagePack(id)]);
+  longer[0] = elementsWithVehicle;
+  return longer;
+}
 
 /** A frame `[1, seq, baseMs, fixes]` with the fixes of the steps from `step` on. */
 export function positionsFrame(
@@ -44,8 +58,7 @@ export function positionsFrame(
     return wireFix(fix, baseMs);
   });
   const frame = Buffer.concat([head, toMessagePack(body)]);
-  frame.writeUInt32BE(seq, seqAt);
-  frame.writeDoubleBE(baseMs, baseAt);
+  numberFrame(frame, 0, seq, baseMs);
   return frame;
 }
 
@@ -67,8 +80,7 @@ export function createFrameRing(options: FrameRingOptions): FrameRing {
   function number(seq: number): void {
     const at = (((seq - 1) % frames) + 1) * messageBytes - payloadBytes;
     const step = skipped + (seq - 1) * fixesPerFrame;
-    ring.writeUInt32BE(seq, at + seqAt);
-    ring.writeDoubleBE(benchStartMs + step * stepMs, at + baseAt);
+    numberFrame(ring, at, seq, benchStartMs + step * stepMs);
   }
 
   return {

@@ -40,7 +40,8 @@ export function openRawSocket(options: RawSocketOptions): Promise<RawSocket> {
         readMessages(chunk);
       };
       resolve(opened);
-      if (rest.length > 0) read(rest);
+      // Not before whoever opens it has it, and before another chunk can come.
+      if (rest.length > 0) queueMicrotask(() => read(rest));
     });
     const readMessages = createMessageReader(options.onMessage);
     let bytesRead = 0;
