@@ -6,6 +6,7 @@
  * Invariant: figures go to stdout; what a suite says while it runs goes to stderr.
  */
 import { helpOption, parseInput, UsageError, type Option } from '../src/cli/command.ts';
+import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
 import { fleetSuite } from './fleet.ts';
 import { ingestSuite } from './ingest.ts';
@@ -15,7 +16,14 @@ import { withNative } from './native.ts';
 import { resultLine, resultTable } from './report.ts';
 import type { Suite, SuiteResult } from './suite.ts';
 
-const suites: readonly Suite[] = [microSuite, ingestSuite, fanoutSuite, liveSuite, fleetSuite];
+const suites: readonly Suite[] = [
+  microSuite,
+  ingestSuite,
+  fanoutSuite,
+  connectionsSuite,
+  liveSuite,
+  fleetSuite,
+];
 
 const commonOptions: Readonly<Record<string, Option>> = {
   json: { type: 'boolean', help: 'print the line of JSON alone' },

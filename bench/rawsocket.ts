@@ -1,12 +1,12 @@
 /**
  * A WebSocket of a load process down to its bytes: a TCP socket, an upgrade, and messages that were made beforehand.
  * A library's client costs more a message than the server under test; this one leaves the machine to the server.
- * Invariant: what `write` is given goes out as it is; `onClosed` is called once, however the socket ends.
+ * Invariant: what `write` is given goes out as it is; a ping is answered and told to nobody; `onClosed` is called once, however the socket ends.
  * Bound: one read buffer for all sockets of a process, whose bytes are lent for the call.
  */
 import { connect } from 'node:net';
 import { messageOf } from '../src/errors.ts';
-import { createMessageReader, type OnMessage } from './framing.ts';
+import { clientMessage, createMessageReader, opcodes, type OnMessage } from './framing.ts';
 
 export interface RawSocketOptions {
   /** `ws://HOST:PORT/PATH` */
@@ -22,6 +22,8 @@ export interface RawSocket {
   /** Since the upgrade. */
   readonly bytesRead: number;
   write(bytes: Uint8Array): void;
+  /** Reads no more from the network. */
+  pause(): void;
   end(): void;
 }
 
@@ -43,7 +45,11 @@ export function openRawSocket(options: RawSocketOptions): Promise<RawSocket> {
       // Not before whoever opens it has it, and before another chunk can come.
       if (rest.length > 0) queueMicrotask(() => read(rest));
     });
-    const readMessages = createMessageReader(options.onMessage);
+    const readMessages = createMessageReader((payload, opcode) => {
+      if (opcode === opcodes.ping) opened.write(clientMessage(payload, opcodes.pong));
+      else if (opcode === opcodes.close) socket.destroy(new Error(closeText(payload)));
+      else options.onMessage(payload, opcode);
+    });
     let bytesRead = 0;
     const socket = connect({
       host: hostname,
@@ -73,9 +79,16 @@ export function openRawSocket(options: RawSocketOptions): Promise<RawSocket> {
         return bytesRead;
       },
       write: (bytes) => void socket.write(bytes),
+      pause: () => void socket.pause(),
       end: () => void socket.destroy(),
     };
   });
+}
+
+/** Of a close frame: its code and its reason. */
+function closeText(payload: Buffer): string {
+  if (payload.length < 2) return '1005 ';
+  return `${payload.readUInt16BE()} ${payload.toString('utf8', 2)}`;
 }
 
 function upgradeRequest(host: string, path: string, subprotocols: readonly string[]): string {

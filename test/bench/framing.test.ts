@@ -70,6 +70,10 @@ describe('framing', () => {
     await all;
     expect(got).toEqual(payloads);
     expect(socket.bytesRead).toBe(Buffer.concat(payloads.map((one) => serverMessage(one))).length);
+    const ponged = once(peer, 'pong') as Promise<[Buffer]>;
+    peer.ping('are you there');
+    expect((await ponged)[0].toString()).toBe('are you there');
+    expect(got.length).toBe(lengths.length);
     const closed = once(peer, 'close');
     socket.end();
     await closed;
