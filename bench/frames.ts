@@ -38,7 +38,7 @@ export interface FrameBook {
   readonly shared: number;
   /** A newer fix of the vehicle was in the same tick, and its position stood for this one too. */
   isStoodFor(vehicle: number, step: number): boolean;
-  /** `after` is the place of the frame that this reader read before. */
+  /** `bytes` are lent; `after` is the place of the frame that this reader read before. */
   read(bytes: Buffer, after: number): BookFrame;
 }
 
@@ -91,7 +91,11 @@ export function createFrameBook(plan: FleetPlan): FrameBook {
         shared += 1;
         return found;
       }
-      const frame = { place: decoded, content: readContent(bytes, plan), bytes };
+      const frame = {
+        place: decoded,
+        content: readContent(bytes, plan),
+        bytes: Buffer.from(bytes),
+      };
       note(frame.content);
       kept[decoded % framesKept] = frame;
       decoded += 1;

@@ -23,7 +23,8 @@ export interface EngineCounters {
   readonly waitingBytes: number;
 }
 
-export interface LiveRun {
+/** All but what the database has in the end. */
+export interface LiveLoad {
   readonly settings: LiveSettings;
   readonly measuredMs: number;
   readonly devices: DevicesResult;
@@ -37,6 +38,9 @@ export interface LiveRun {
    * some MB of each beside it, and may take what waits in the engine at any time.
    */
   readonly waitingBytes: number;
+}
+
+export interface LiveRun extends LiveLoad {
   readonly rows: number;
 }
 

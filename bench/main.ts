@@ -10,6 +10,7 @@ import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
 import { fleetSuite } from './fleet.ts';
 import { ingestSuite } from './ingest.ts';
+import { latencySuite } from './latencysuite.ts';
 import { liveSuite } from './live.ts';
 import { microSuite } from './micro.ts';
 import { withNative } from './native.ts';
@@ -21,6 +22,7 @@ const suites: readonly Suite[] = [
   ingestSuite,
   fanoutSuite,
   connectionsSuite,
+  latencySuite,
   liveSuite,
   fleetSuite,
 ];

@@ -1,10 +1,13 @@
 /**
- * WebSockets of the load processes: opened a few at a time, with the bytes that came over the wire counted.
+ * WebSockets of the load processes: opened a few at a time, with the bytes that came over the wire counted. Sockets of
+ * bytes, but where the engine is to compress, which a library has to undo.
  * Invariant: `onClosed` is called once, however the socket ends; a load that loses a socket has failed.
  * Bound: `openingMax` handshakes at a time, so that the engine's accept queue does not decide anything.
  */
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import { clientMessage } from './framing.ts';
+import { openRawSocket, type RawSocket } from './rawsocket.ts';
 
 const openingMax = 50;
 
@@ -13,6 +16,7 @@ export interface LoadSocketOptions {
   readonly token: string;
   /** Offers permessage-deflate. */
   readonly isCompressed: boolean;
+  /** `bytes` are lent. */
   onMessage(bytes: Buffer): void;
   onClosed(reason: string): void;
 }
@@ -30,10 +34,32 @@ export interface LoadSocket {
 }
 
 export function createLoadSocket(options: LoadSocketOptions): LoadSocket {
+  return options.isCompressed ? createCompressed(options) : createPlain(options);
+}
+
+function createPlain({ url, token, onMessage, onClosed }: LoadSocketOptions): LoadSocket {
+  let raw: RawSocket | null = null;
+  const opening = openRawSocket({ url, subprotocols: offer(token), onMessage, onClosed });
+  return {
+    opened: opening.then((socket) => void (raw = socket)),
+    isCompressed: false,
+    get bytesRead() {
+      return raw?.bytesRead ?? 0;
+    },
+    send: (frame) => raw?.write(clientMessage(frame)),
+    pause: () => raw?.pause(),
+  };
+}
+
+function offer(token: string): readonly string[] {
+  return ['fleetwire.v1', `bearer.${token}`];
+}
+
+function createCompressed(options: LoadSocketOptions): LoadSocket {
   const { hostname, port } = new URL(options.url);
   const raw: Socket = connect({ host: hostname, port: Number(port), noDelay: true });
-  const socket = new WebSocket(options.url, ['fleetwire.v1', `bearer.${options.token}`], {
-    perMessageDeflate: options.isCompressed,
+  const socket = new WebSocket(options.url, [...offer(options.token)], {
+    perMessageDeflate: true,
     createConnection: () => raw,
   });
   socket.on('message', (bytes: Buffer) => options.onMessage(bytes));
