@@ -62,7 +62,7 @@ describe('help', () => {
     const { code, out } = await runCli([command, '--help']);
     expect(code).toBe(0);
     for (const option of options) expect(out).toContain(`\n  --${option}`);
-    for (const { env: name } of Object.values(settings)) expect(out).toContain(`\n  ${name} `);
+    for (const { env: name } of Object.values(settings)) expect(out).toContain(`\n  ${name}`);
   });
 });
 
