@@ -37,7 +37,13 @@ const mix: readonly { readonly percent: number; readonly draw: Draw }[] = [
 ];
 const tenant = 'acme';
 
-export function createPlannedFences(plan: FencePlan): TenantFences {
+export interface PlannedFences {
+  readonly fences: TenantFences;
+  /** The index forgets what it has found out about the map, as after any change of a fence. */
+  forget(): void;
+}
+
+export function createPlannedFences(plan: FencePlan): PlannedFences {
   const { count, home } = plan;
   const regions = Math.round((count * plan.regionsPercent) / 100);
   const random = createRandom(plan.seed);
@@ -69,7 +75,13 @@ export function createPlannedFences(plan: FencePlan): TenantFences {
     const refused = 'refused' in fence ? fence.refused : index.put(fence);
     if (refused !== null) throw new Error(`fence ${number} is refused: ${refused}`);
   }
-  return index.of(tenant);
+  return {
+    fences: index.of(tenant),
+    forget() {
+      const fence = index.newest(tenant, 'fence-0');
+      if (fence !== null) index.put(fence);
+    },
+  };
 }
 
 function drawOf(percent: number): Draw {

@@ -63,7 +63,7 @@ export const fleetLimits = {
   harshIntervalMaxMs: 3_000,
   /** A battery is no longer low this far above `lowBatteryPercent`. */
   batteryHysteresisPercent: 5,
-  /** Geofences of a node, 1.2 KB each, and the positions of all of them, 16 bytes each: 92 MB. */
+  /** Geofences of a node, 1.2 KB each, and the positions of all of them, 18 bytes each: 96 MB. */
   fencesMax: 50_000,
   fencesPositionsMax: 2_000_000,
   /** Cells of the map, of which is known what is near, 200 bytes each: a country as large as Germany. */
@@ -81,7 +81,7 @@ export const fleetLimits = {
   fenceDwellMaxMs: 31 * 86_400_000,
   /** Whom a geofence tells: roles and users. */
   fenceNotifyMax: 16,
-  /** Geofences that one vehicle is in at a time, some 100 bytes each: more overlap nowhere but by mistake. */
+  /** Geofences that one vehicle is in at a time, some 150 bytes each: more overlap nowhere but by mistake. */
   fencesPerVehicleMax: 32,
   /** A side of a border counts when it has held this long: the noise of a receiver changes it in seconds. */
   fenceDebounceMs: 30_000,
