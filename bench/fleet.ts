@@ -175,7 +175,7 @@ function costFigures(arm: string, pair: Pair<Cost>): Figure[] {
 function sceneFigures({ first }: Pair<Cost>): Figure[] {
   return [
     figure('outputs of 1,000 fixes', first.outputsPerFix * 1_000, 'outputs'),
-    figure('geofences whose box a fix is in', first.fencesNear, 'geofences'),
+    figure('geofences in whose reach the cell of a fix is', first.fencesNear, 'geofences'),
     figure('edges that they have', first.edgesNear, 'edges'),
     figure('geofences that a vehicle is in', first.fencesIn, 'geofences'),
     figure('vehicles on a trip', first.onTripShare * 100, '%'),

@@ -31,7 +31,7 @@ export interface Cost {
   readonly medianUs: number;
   readonly p90Us: number;
   readonly outputsPerFix: number;
-  /** Fences with a box that the last fix of a vehicle is in, and fences that a vehicle is in, at the end. */
+  /** Fences that the index names for the last fix of a vehicle, and fences that a vehicle is in, at the end. */
   readonly fencesNear: number;
   /** Of those. */
   readonly edgesNear: number;
