@@ -90,8 +90,14 @@ function isZeroIsland({ latE7, lonE7 }: Fix, bounds: FilterBounds): boolean {
   return bounds.filterZeroIslandM > 0 && distanceM(0, 0, latE7, lonE7) <= bounds.filterZeroIslandM;
 }
 
+/** No vehicle gets from the last place to `fix` in that time. */
 // A second at least: closer fixes differ by noise, and a receiver's clock may step.
-function isJump(fix: Fix, sinceMs: number, filter: Filter, bounds: FilterBounds): boolean {
+export function isJump(
+  fix: Fix,
+  sinceMs: number,
+  filter: Pick<Filter, 'acceptedLatE7' | 'acceptedLonE7'>,
+  bounds: Pick<Limits, 'filterJumpSpeedCms'>,
+): boolean {
   if (bounds.filterJumpSpeedCms === 0) return false;
   const { acceptedLatE7, acceptedLonE7 } = filter;
   const reachM = (bounds.filterJumpSpeedCms * Math.max(sinceMs, 1_000)) / 100_000;

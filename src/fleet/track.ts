@@ -46,6 +46,31 @@ export interface Track {
   strayCms: number;
 }
 
+/** Of a vehicle that has been nowhere. */
+export function createTrack(): Track {
+  return {
+    odometerM: 0,
+    movingMs: 0,
+    latE7: 0,
+    lonE7: 0,
+    fixes: 0,
+    sinceMs: neverMs,
+    lastMs: neverMs,
+    entryLatE7: 0,
+    entryLonE7: 0,
+    pathM: 0,
+    pathMovingMs: 0,
+    pathTopCms: 0,
+    stepMs: neverMs,
+    stepLatE7: 0,
+    stepLonE7: 0,
+    strayMs: neverMs,
+    strayLatE7: 0,
+    strayLonE7: 0,
+    strayCms: unknownCms,
+  };
+}
+
 /** True where `fix` may be within `radiusM` of the place, for as much as it may be off. */
 export function isWithin(
   { latE7, lonE7 }: Pick<Track, 'latE7' | 'lonE7'>,
