@@ -193,6 +193,8 @@ create table if not exists trips (
 create index if not exists trips_vehicle on trips (tenant, vehicle, started_at desc);
 create index if not exists trips_started on trips (tenant, started_at desc);
 create index if not exists trips_open on trips (tenant, id) where is_open;
+create index if not exists trips_ended on trips (tenant, vehicle, ended_at desc)
+  where source = 'explicit' and phase = 'ended';
 
 create table if not exists emergencies (
   tenant     text        collate "C" not null,

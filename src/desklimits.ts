@@ -7,6 +7,10 @@ import type { Relation } from './relation.ts';
 export const deskLimits = {
   /** Trips that run, 1 KB each; the same number of ended ones is remembered, so that they are not asked for. */
   tripsOpenMax: 100_000,
+  /** Pauses of a trip, 30 bytes each in its state: every quarter of an hour of a long day. */
+  tripPausesMax: 64,
+  /** How often who follows a trip is told its totals while it runs, at most. */
+  tripTotalsIntervalMs: 5_000,
   /** Emergencies that nobody has resolved. People look at each of them: far fewer is what a fleet can bear. */
   emergenciesOpenMax: 10_000,
   /** Unread notifications of all users; copies of one that went to many share its texts. */
@@ -69,8 +73,13 @@ export function deskRelations(bounds: Bounds): readonly Relation[] {
       sentence: 'eventBytesMax must hold a message and the log of a state (logBytesMax)',
     },
     {
-      holds: bounds.deskRetryMs > 0 && bounds.emergencyRepeatMs > 0,
-      sentence: 'deskRetryMs and emergencyRepeatMs must be positive',
+      holds: bounds.logBytesMax + 30 * bounds.tripPausesMax + 2_048 < bounds.eventBytesMax,
+      sentence: 'eventBytesMax must hold a trip with its log and its pauses (tripPausesMax)',
+    },
+    {
+      holds:
+        bounds.deskRetryMs > 0 && bounds.emergencyRepeatMs > 0 && bounds.tripTotalsIntervalMs > 0,
+      sentence: 'deskRetryMs, emergencyRepeatMs and tripTotalsIntervalMs must be positive',
     },
   ];
 }

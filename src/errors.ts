@@ -140,6 +140,7 @@ export const refusals = {
   tripRunning: { code: 631, message: 'the vehicle has another trip that has not ended' },
   unknownTrip: { code: 632, message: 'there is no such trip, or it was not started by anybody' },
   unknownAction: { code: 633, message: 'a trip takes start, pause, resume, end or cancel' },
+  tooManyPauses: { code: 634, message: 'the trip was paused as often as it may be' },
   emergencyTransition: { code: 640, message: 'the state of the emergency does not allow this' },
   unknownEmergency: { code: 641, message: 'there is no such emergency open' },
   unknownKind: {

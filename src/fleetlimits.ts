@@ -46,6 +46,8 @@ export const fleetLimits = {
   stopMinMs: 120_000,
   /** Steps of the distance while the speed is not known or low: shorter ones are noise, longer ones cut corners. */
   tripStepM: 10,
+  /** Fixes of one trip that are read to measure it again: three weeks of one a second. It has no totals beyond. */
+  tripMeasureRowsMax: 2_000_000,
   /** Stops of one trip that are listed, 100 bytes each in its event; more are counted only. */
   tripStopsMax: 50,
   /** 140 km/h: the highest common limit (130) and what a receiver may be off. 0 for no limit. */
@@ -169,9 +171,10 @@ export function fleetRelations(bounds: Bounds): readonly Relation[] {
     {
       holds:
         bounds.recomputePageRowsMax <= bounds.recomputeRowsMax &&
+        bounds.recomputePageRowsMax <= bounds.tripMeasureRowsMax &&
         bounds.recomputeDelayMs <= bounds.recomputeDelayMaxMs,
       sentence:
-        'recomputePageRowsMax <= recomputeRowsMax, and recomputeDelayMs <= recomputeDelayMaxMs',
+        'recomputePageRowsMax <= recomputeRowsMax and tripMeasureRowsMax, and recomputeDelayMs <= recomputeDelayMaxMs',
     },
     {
       holds: bounds.snapshotIntervalMs > 0 && bounds.tripLapseMs > 0 && bounds.lapsesPerTurnMax > 0,

@@ -34,6 +34,9 @@ export const counterHelp = {
     'Events and states of vehicles not kept because too many waited; they are folded again',
   vehicleStatesStored: 'Rows written to the vehicle_states table',
   tripsDetected: 'Trips detected in live fixes',
+  tripsHidden: 'Trips detected in the time of one that somebody has started, and not told',
+  tripMetersDropped:
+    'Times that the totals of a trip were not followed: too long, too old, or too many have ended',
   tripNewsRetried: 'Events of detected trips that were refused for now, and are tried again',
   tripNewsDropped: 'Events of detected trips that were refused; their vehicles are folded again',
   alarmsSent: 'Notifications of events of vehicles',

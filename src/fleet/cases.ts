@@ -29,8 +29,10 @@ export interface CasesOptions<State extends CaseState, Input> {
   readonly announcer: Pick<Announcer, 'announce'>;
   /** Without it, what is not in memory is not there. */
   readonly look?: Look<State>;
-  /** The state is in force. */
-  readonly onChange?: (one: Case<State>, state: State) => void;
+  /** A new state with what else is known by then. */
+  readonly complete?: (one: Case<State>, state: State) => State;
+  /** The state is in force, and was announced as `event`. */
+  readonly onChange?: (one: Case<State>, state: State, event: string) => void;
   /** Taken although the journal is full for everything else. */
   readonly isUrgent?: (state: State) => boolean;
   readonly clock: Clock;
@@ -125,7 +127,8 @@ export function createCases<State extends CaseState, Input>(
       return job.settle({ state: one.state, isRepeat: true });
     }
     line.isBusy = true;
-    const { state, event } = step;
+    const { event } = step;
+    const state = options.complete?.(one, step.state) ?? step.state;
     const about = { subject: machine.subjectOf(state), isOpen: machine.isListed(state) };
     // An id of this revision is known to the topic where the case is not, because it was closed long ago.
     const id = `${state.id}:${state.revision}`;
@@ -137,20 +140,25 @@ export function createCases<State extends CaseState, Input>(
       (outcome) => {
         line.isBusy = false;
         if ('refused' in outcome) job.settle(outcome);
-        else finish(one, state, outcome.isRepeat, job.settle);
+        else finish(one, { state, event }, outcome.isRepeat, job.settle);
         turn(one, line);
       },
       options.isUrgent?.(state) ?? false,
     );
   }
 
-  function finish(one: Case<State>, state: State, isRepeat: boolean, settle: Settle<State>): void {
+  function finish(
+    one: Case<State>,
+    { state, event }: { readonly state: State; readonly event: string },
+    isRepeat: boolean,
+    settle: Settle<State>,
+  ): void {
     if (isRepeat) {
       counters.casesRepeated += 1;
     } else {
       counters.casesApplied += 1;
       docket.apply(one, state);
-      options.onChange?.(one, state);
+      options.onChange?.(one, state, event);
     }
     settle({ state, isRepeat });
   }

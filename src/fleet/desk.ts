@@ -16,6 +16,7 @@ import type { Users } from './users.ts';
 
 export interface DeskOptions extends DeskContext {
   readonly snapshot: TripsOptions['snapshot'];
+  readonly witness: TripsOptions['witness'];
   readonly chain: Chain;
   /** What the table holds of users, and how it is written. */
   readonly users: Users;

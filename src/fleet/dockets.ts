@@ -35,6 +35,8 @@ export type DocketsBounds = Pick<
   | 'casesClosedMax'
   | 'logEntriesMax'
   | 'logBytesMax'
+  | 'tripPausesMax'
+  | 'eventBytesMax'
 >;
 
 export const emergencyTopic = 'emergency';

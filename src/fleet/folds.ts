@@ -10,13 +10,20 @@ import type { Limits } from '../limits.ts';
 import { neverMs, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { fixFlags, type Fix, type PlainMap } from '../wire/types.ts';
-import { advance, applyStatus, lapse, type DeriveBounds, type DeriveContext } from './derive.ts';
+import {
+  advance,
+  applyStatus,
+  lapse,
+  runningTrip,
+  type DeriveBounds,
+  type DeriveContext,
+} from './derive.ts';
 import type { FenceIndex } from './fenceindex.ts';
 import { excludedFlags, judgedFlags } from './filter.ts';
 import { createFold, type Fold, type Redo, type Told } from './fold.ts';
 import type { Harvest } from './harvest.ts';
 import type { Lateness } from './lateness.ts';
-import type { Output, TripOutputKind, VehicleEvent } from './output.ts';
+import type { Output, TripOutputKind, TripState, VehicleEvent } from './output.ts';
 import { beginsInterval } from './snapshots.ts';
 import { createVehicleState, type VehicleState } from './state.ts';
 import { decodeState, encodeState } from './statecodec.ts';
@@ -54,6 +61,8 @@ export interface Folds {
   late(vehicle: Vehicle, fix: Fix): void;
   /** Attributes without a place. */
   status(vehicle: Vehicle, timeMs: number, attributes: PlainMap): void;
+  /** The trip that is under way, as far as it is sure; null where none is. */
+  tripOf(vehicle: Vehicle): TripState | null;
   /** The state as it is stored; null where there is none. */
   stateOf(vehicle: Vehicle): Uint8Array | null;
   /** How far the fold of the vehicle has come; -1 where it has none. */
@@ -261,6 +270,10 @@ export function createFolds(options: FoldsOptions): Folds {
       toldMs = null;
       applyStatus(one.state, timeMs, attributes, context, emit);
       vehicles.touch(vehicle);
+    },
+    tripOf(vehicle) {
+      const one = folds.get(vehicle.key);
+      return one === undefined ? null : runningTrip(one.state, bounds);
     },
     stateOf(vehicle) {
       const one = folds.get(vehicle.key);

@@ -2,7 +2,8 @@
  * Vehicles whose fixes came late are folded again, one after the other, from the newest state before the first of them.
  * Invariant: what is stored of trips and events in the end is that of the fixes in the order of their time, whatever
  * the order they came in. A vehicle stays marked until all of it is: its rows are stored first, then its trips are
- * told, then its events, its states and the mark change in one statement. What fails is begun anew.
+ * told, then its events, its states and the mark change in one statement. What fails is begun anew. Trips that somebody
+ * has started are measured again with it.
  * Bound: one vehicle at a time, `recomputeRowsMax` fixes of it a round.
  */
 import { every, type Clock } from '../clock.ts';
@@ -24,6 +25,8 @@ import { refold, type Refolded } from './refold.ts';
 import type { VehicleState } from './state.ts';
 import { decodeState, encodeState } from './statecodec.ts';
 import { tripChanges, type ToldTrip, type TripChanges } from './tripchanges.ts';
+import type { HiddenPast, TripHiding } from './triphiding.ts';
+import type { TripMeters } from './tripmeters.ts';
 import type { TripEvent, TripNews } from './tripnews.ts';
 
 /** What is asked of the database, and stored there. */
@@ -44,6 +47,8 @@ export interface RecomputeOptions {
   readonly harvest: Pick<Harvest, 'takeOf' | 'putBack' | 'forget'>;
   readonly news: Pick<TripNews, 'tell' | 'isPending' | 'pending'>;
   readonly fences: PastFences;
+  readonly hiding: Pick<TripHiding, 'past'>;
+  readonly meters: Pick<TripMeters, 'measureAgain'>;
   readonly store: PastStore;
   readonly vehicles: Pick<Vehicles, 'move'>;
   /** Whoever else writes what folds tell is not at it meanwhile. */
@@ -152,9 +157,12 @@ export function createRecompute(options: RecomputeOptions): Recompute {
       bounds,
     });
     counters.recomputeRowsRead += refolded.rows;
-    const changes = await changesOf(vehicle, base, refolded);
+    const hidden = await options.hiding.past(vehicle, base.afterMs);
+    const changes = await changesOf(vehicle, base, refolded, hidden);
     await tellAll(vehicle, changes, fromMs);
     await saveFlags(vehicle.key, refolded.reflagged);
+    await options.meters.measureAgain(vehicle, fromMs);
+    if (refolded.isWhole) hidden.goOn(runningTrip(refolded.state, bounds));
     await gate.run(() => save(mark, fold, base, refolded, changes));
   }
 
@@ -183,12 +191,13 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     vehicle: Vehicle,
     base: Base,
     { state, trips, isWhole, reachedMs }: Refolded,
+    { hides }: HiddenPast,
   ): Promise<TripChanges> {
     const before = await store.trips(vehicle, base.afterMs);
     const running = runningTrip(state, bounds);
     return tripChanges(before, {
-      told: trips,
-      running: running === null ? null : { ...running, toldMs: reachedMs },
+      told: new Map([...trips].filter(([, trip]) => !hides(trip))),
+      running: running === null || hides(running) ? null : { ...running, toldMs: reachedMs },
       untilMs: isWhole ? null : reachedMs,
     });
   }

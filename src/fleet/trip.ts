@@ -3,10 +3,12 @@
  *
  *   start -> running <-> paused -> ended | cancelled
  *
- * Invariant: `startMs` <= `updatedMs`, and what has ended is not changed but by its totals. An input that the log has
- * is a repeat: a device sends again what was not acknowledged.
- * Bound: what is free in it is bounded by its event (`eventBytesMax`).
+ * Invariant: `startMs` <= `updatedMs`, pauses lie between one after the other, and what has ended is not changed but by
+ * its totals. An input that the log has is a repeat: a device sends again what was not acknowledged.
+ * Bound: `tripPausesMax` pauses; what is free in it is bounded by its event (`eventBytesMax`), and its stops give way.
  */
+import { isDeepStrictEqual } from 'node:util';
+import type { Limits } from '../limits.ts';
 import type { Plain, PlainMap } from '../wire/types.ts';
 import {
   caseShape,
@@ -19,7 +21,17 @@ import {
   type Machine,
   type Step,
 } from './machine.ts';
-import { isAnything, isMap, isText, isTime, matches, oneOf, orNull, type Shape } from './shape.ts';
+import {
+  isAnything,
+  isMap,
+  isText,
+  isTime,
+  listOf,
+  matches,
+  oneOf,
+  orNull,
+  type Shape,
+} from './shape.ts';
 
 export const tripStates = ['running', 'paused', 'ended', 'cancelled'] as const;
 
@@ -45,7 +57,9 @@ export interface Trip extends CaseState {
   readonly endMs: number | null;
   /** Of the last change. */
   readonly updatedMs: number;
-  /** What its vehicle's positions say of it: distance, durations, speeds, stops. */
+  /** Start and end of each pause, in turn; the last one has no end while it lasts. */
+  readonly pauses: readonly number[];
+  /** What its vehicle's positions said of it by then (tripmeter.ts). */
   readonly totals: PlainMap | null;
   readonly log: readonly LogEntry[];
 }
@@ -97,11 +111,22 @@ const shape: Shape<Trip> = {
   startMs: isTime,
   endMs: orNull(isTime),
   updatedMs: isTime,
+  pauses: listOf(isTime),
   totals: orNull(isMap),
   log: isLog,
 };
 
-export function createTripMachine(bounds: LogBounds): Machine<Trip, TripInput> {
+export type TripMachineBounds = LogBounds & Pick<Limits, 'tripPausesMax' | 'eventBytesMax'>;
+
+export interface TripMachine extends Machine<Trip, TripInput> {
+  /** The state with what its vehicle's positions say of it. */
+  withTotals(state: Trip, totals: PlainMap | null): Trip;
+}
+
+/** Of an event, beside the state: its topic, its name and its numbers. */
+const eventRoomBytes = 512;
+
+export function createTripMachine(bounds: TripMachineBounds): TripMachine {
   function step(state: Trip | null, input: TripInput): Step<Trip> {
     if (input.kind === 'start') return start(state, input);
     if (state === null) return { refused: 'unknownTrip' };
@@ -119,7 +144,7 @@ export function createTripMachine(bounds: LogBounds): Machine<Trip, TripInput> {
     if (input.hasOther) return { refused: 'tripRunning' };
     const { driver = null, route = null, destination = null, attributes = null } = details;
     const times = { startMs: timeMs, endMs: null, updatedMs: timeMs };
-    const known = { driver, route, destination, attributes, totals: null };
+    const known = { driver, route, destination, attributes, pauses: [], totals: null };
     const place = { id, revision: 1, vehicle, source: 'explicit', state: 'running' } as const;
     const log = [{ event: 'started', atMs: timeMs, by, note: null }];
     return { state: { ...place, ...known, ...times, log }, event: 'started' };
@@ -130,9 +155,14 @@ export function createTripMachine(bounds: LogBounds): Machine<Trip, TripInput> {
     const entry = { event, atMs: timeMs, by, note: null };
     if (isLogged(state.log, entry)) return { isRepeat: true };
     if (!from.includes(state.state)) return { refused: 'tripTransition' };
+    if (kind === 'pause' && state.pauses.length >= 2 * bounds.tripPausesMax) {
+      return { refused: 'tooManyPauses' };
+    }
     const next = changed(state, entry);
     const endMs = isEnd(to) ? next.updatedMs : null;
-    return { state: { ...next, state: to, endMs }, event };
+    const isEdge = kind === 'pause' || state.state === 'paused';
+    const pauses = isEdge ? [...state.pauses, next.updatedMs] : state.pauses;
+    return { state: { ...next, state: to, endMs, pauses }, event };
   }
 
   function update(
@@ -148,24 +178,46 @@ export function createTripMachine(bounds: LogBounds): Machine<Trip, TripInput> {
   // Positions that come late change the totals of what has ended.
   function total(state: Trip, totals: PlainMap): Step<Trip> {
     if (state.state === 'cancelled') return { refused: 'tripTransition' };
-    return { state: { ...state, revision: state.revision + 1, totals }, event: 'updated' };
+    const next = withTotals(state, totals);
+    if (isDeepStrictEqual(next.totals, state.totals)) return { isRepeat: true };
+    return { state: { ...next, revision: state.revision + 1 }, event: 'recomputed' };
+  }
+
+  // Whoever changes a trip must not be refused for what the engine has put into it.
+  function withTotals(state: Trip, totals: PlainMap | null): Trip {
+    const stops = totals?.['stops'];
+    if (totals === null || !Array.isArray(stops)) return { ...state, totals };
+    const whole = { ...state, totals: { ...totals, stops: [] as Plain[] } };
+    let roomBytes = bounds.eventBytesMax - eventRoomBytes - bytesOf(whole);
+    const dropped = stops.findIndex((stop: Plain) => {
+      roomBytes -= bytesOf(stop) + 1;
+      return roomBytes < 0;
+    });
+    whole.totals.stops = dropped < 0 ? stops : stops.slice(0, dropped);
+    return whole;
   }
 
   // Clocks differ: what is told as earlier than the last change happened with it.
   function changed(state: Trip, entry: LogEntry): Trip {
     const updatedMs = Math.max(state.updatedMs, entry.atMs);
     const log = logged(state.log, entry, bounds);
-    return { ...state, revision: state.revision + 1, updatedMs, log };
+    const next = { ...state, revision: state.revision + 1, updatedMs, log };
+    return withTotals(next, state.totals);
   }
 
   return {
     step,
+    withTotals,
     isOpen: ({ state }) => !isEnd(state),
     // Who comes to a trip late wants its last event, also when it has ended.
     isListed: () => true,
     subjectOf: ({ vehicle }) => vehicle,
     read: (data) => (matches<Trip>(data, shape) ? data : null),
   };
+}
+
+function bytesOf(value: Plain): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 function isEnd(state: Trip['state']): boolean {

@@ -1,15 +1,23 @@
 /**
  * Trips that somebody starts and ends: their cases, and which one a vehicle has.
- * Invariant: a vehicle has at most one that has not ended, counted from the moment that it is asked for.
+ * Invariant: a vehicle has at most one that has not ended, counted from the moment that it is asked for. Each change
+ * carries what the vehicle's positions say by then, where that is known.
  * Bound: `tripsOpenMax` that have not ended; one that has ended is read from its topic when it is asked for.
  */
 import type { RefusalName } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { OpenEvents } from '../store/events.ts';
+import type { PlainMap } from '../wire/types.ts';
 import { createCases, type Guard, type Outcome, type Settle } from './cases.ts';
 import type { DeskContext } from './context.ts';
 import { topicOf } from './dockets.ts';
-import { createTripMachine, type Trip, type TripDetails, type TripInput } from './trip.ts';
+import {
+  createTripMachine,
+  type Trip,
+  type TripDetails,
+  type TripInput,
+  type TripMachineBounds,
+} from './trip.ts';
 
 export interface TripStart {
   readonly id: string;
@@ -19,7 +27,7 @@ export interface TripStart {
   readonly by: string;
 }
 
-export type TripChange = Exclude<TripInput, { readonly kind: 'start' }>;
+export type TripChange = Exclude<TripInput, { readonly kind: 'start' | 'total' }>;
 
 export interface Trips {
   start(tenant: string, start: TripStart, settle: Settle<Trip>): void;
@@ -31,8 +39,18 @@ export interface Trips {
     settle: Settle<Trip>,
     mayTouch?: (vehicle: string) => boolean,
   ): void;
+  /** Its vehicle's positions say something else of a trip. */
+  total(tenant: string, id: string, totals: PlainMap, settle: Settle<Trip>): void;
   /** The trip of the vehicle that has not ended. */
   runningOf(tenant: string, vehicle: string): Trip | null;
+}
+
+/** What positions say of trips. */
+export interface TripWitness {
+  /** What the totals of the trip are in this state; null where that is not known now. */
+  totalsOf(tenant: string, trip: Trip): PlainMap | null;
+  /** The state is in force, and was announced as `event`. */
+  onChange(tenant: string, trip: Trip, event: string): void;
 }
 
 export interface TripsOptions extends DeskContext {
@@ -42,11 +60,12 @@ export interface TripsOptions extends DeskContext {
     topic: string,
     tell: (snapshot: Pick<OpenEvents, 'events'> | null) => void,
   ) => void;
-  readonly bounds: Pick<Limits, 'caseInputsMax' | 'logEntriesMax' | 'logBytesMax'>;
+  readonly witness: TripWitness;
+  readonly bounds: TripMachineBounds & Pick<Limits, 'caseInputsMax'>;
 }
 
 export function createTrips(options: TripsOptions): Trips {
-  const { dockets, bounds } = options;
+  const { dockets, witness, bounds } = options;
   const machine = createTripMachine(bounds);
   /** The id of the trip that each vehicle has, or has asked for. */
   const running = new Map<string, string>();
@@ -65,8 +84,11 @@ export function createTrips(options: TripsOptions): Trips {
         tell(snapshot === null ? undefined : machine.read(newest?.data ?? null));
       });
     },
-    onChange({ tenant }, state) {
+    complete: ({ tenant }, state) =>
+      machine.withTotals(state, witness.totalsOf(tenant, state) ?? state.totals),
+    onChange({ tenant }, state, event) {
       if (!machine.isOpen(state)) release(tenant, state.vehicle, state.id);
+      witness.onChange(tenant, state, event);
     },
   });
 
@@ -99,6 +121,9 @@ export function createTrips(options: TripsOptions): Trips {
       const guard: Guard<Trip> = ({ vehicle }): RefusalName | null =>
         mayTouch(vehicle) ? null : 'callNotAllowed';
       cases.put(placeOf(tenant, id), change, settle, guard);
+    },
+    total(tenant, id, totals, settle) {
+      cases.put(placeOf(tenant, id), { kind: 'total', totals }, settle);
     },
     runningOf(tenant, vehicle) {
       const id = running.get(keyOf(tenant, vehicle));

@@ -32,6 +32,8 @@ export type Done = (outcome: Announced) => void;
 export interface AnnouncerOptions {
   readonly channels: Pick<Channels, 'open' | 'append' | 'show'>;
   readonly journal: Pick<Journal, 'append' | 'isFull' | 'hasRoomFor'>;
+  /** Called with each event that is about to be published. */
+  readonly onShow: (event: TopicEvent) => void;
   /** Sends to everyone who has joined the native topic. */
   readonly publish: (inner: string, frame: Encoded) => void;
   readonly metrics: Metrics;
@@ -139,6 +141,7 @@ export function createAnnouncer(options: AnnouncerOptions): Announcer {
       if (waiting.position > position) return;
       pending.delete(event);
       channels.show(event);
+      options.onShow(event);
       publish(waiting);
       metrics.counters.eventsPublished += 1;
       for (const { isRepeat, done } of waiting.waiters) done({ offset: event.offset, isRepeat });

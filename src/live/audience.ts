@@ -1,6 +1,6 @@
 /**
- * Who listens to positions: of one vehicle, of a fleet, of one cell of the grid. What nobody listens to is
- * not even encoded.
+ * Who listens to positions: of one vehicle, of a trip of it, of a fleet, of one cell of the grid. What nobody listens
+ * to is not even encoded.
  * Invariant: `direct` counts the feeds that have joined the native topic, by codec; a feed that lags is in
  * `feeds` only. An audience lives as long as somebody listens.
  * Bound: one audience for each topic that is subscribed, so connections times `topicsPerConnectionMax`, and
@@ -16,8 +16,9 @@ import {
   cellTopicText,
   innerTopic,
   topicText,
+  tripPositionsText,
   type AreaTopic,
-  type PositionTopic,
+  type FeedTopic,
 } from './topics.ts';
 import type { Vehicle } from './vehicles.ts';
 
@@ -25,6 +26,8 @@ import type { Vehicle } from './vehicles.ts';
 export interface Audience {
   /** The topic that its frames say. */
   readonly text: string;
+  /** Older fixes are not published to it. */
+  readonly sinceMs: number;
   /** The native topic of each codec. */
   readonly inners: Readonly<Record<Codec, string>>;
   readonly feeds: Set<Feed>;
@@ -42,12 +45,14 @@ export type Cells = ReadonlyMap<number, Audience>;
 
 export interface Audiences {
   /** Puts the feed into the audiences of the topic and returns these. */
-  join(tenant: string, topic: PositionTopic, feed: Feed): readonly Audience[];
-  leave(tenant: string, topic: PositionTopic, feed: Feed): void;
+  join(tenant: string, topic: FeedTopic, feed: Feed): readonly Audience[];
+  leave(tenant: string, topic: FeedTopic, feed: Feed): void;
   /** From one area to another; those of cells in both are the same objects. */
   move(tenant: string, from: AreaTopic, to: AreaTopic, feed: Feed): readonly Audience[];
-  /** Who listens to this vehicle; `undefined` where nobody does. */
-  ofVehicle(key: string): Audience | undefined;
+  /** Who is sent each fix of this vehicle: its topic and those of its trips; `undefined` where nobody is. */
+  ofVehicle(key: string): readonly Audience[] | undefined;
+  /** How many feeds these are. */
+  watchersOf(key: string): number;
   /** Who listens to the tenant's fleet. */
   ofFleet(tenant: string): Audience | undefined;
   /** The cells of the tenant that are listened to, by level; `undefined` where there are none. */
@@ -58,14 +63,26 @@ export interface Audiences {
 }
 
 export function createAudiences(): Audiences {
-  const vehicles = new Map<string, Audience>();
+  const vehicles = new Map<string, Audience[]>();
   const fleets = new Map<string, Audience>();
   const areas = new Map<string, Map<number, Map<number, Audience>>>();
+  let vehicleTopics = 0;
   let cellTopics = 0;
 
   function enter(audiences: Map<string, Audience>, key: string, make: () => Audience): Audience {
     let audience = audiences.get(key);
     if (audience === undefined) audiences.set(key, (audience = make()));
+    return audience;
+  }
+
+  function enterVehicle(key: string, text: string, make: () => Audience): Audience {
+    const ofVehicle = vehicles.get(key) ?? [];
+    vehicles.set(key, ofVehicle);
+    const known = ofVehicle.find((audience) => audience.text === text);
+    if (known !== undefined) return known;
+    const audience = make();
+    ofVehicle.push(audience);
+    vehicleTopics += 1;
     return audience;
   }
 
@@ -85,17 +102,34 @@ export function createAudiences(): Audiences {
     });
   }
 
-  function enterTopic(tenant: string, topic: PositionTopic): Audience[] {
+  function enterTopic(tenant: string, topic: FeedTopic): Audience[] {
     const text = topicText(topic);
     const make = (): Audience => createAudience(tenant, text, text);
     switch (topic.kind) {
       case 'vehicle':
-        return [enter(vehicles, vehicleKey(tenant, topic.vehicleId), make)];
+        return [enterVehicle(vehicleKey(tenant, topic.vehicleId), text, make)];
+      case 'tripPositions': {
+        const { tripId, vehicleId, sinceMs } = topic;
+        return [
+          enterVehicle(vehicleKey(tenant, vehicleId), text, () =>
+            createAudience(tenant, text, tripPositionsText(tripId), sinceMs),
+          ),
+        ];
+      }
       case 'fleet':
         return [enter(fleets, tenant, make)];
       case 'area':
         return enterCells(tenant, topic.range.level, cellsOf(topic.range));
     }
+  }
+
+  function leaveVehicle(key: string, text: string, feed: Feed): void {
+    const ofVehicle = vehicles.get(key) ?? [];
+    const at = ofVehicle.findIndex((audience) => audience.text === text);
+    if (!part(ofVehicle[at], feed)) return;
+    ofVehicle.splice(at, 1);
+    vehicleTopics -= 1;
+    if (ofVehicle.length === 0) vehicles.delete(key);
   }
 
   function leaveCells(tenant: string, level: number, cells: readonly number[], feed: Feed): void {
@@ -123,8 +157,7 @@ export function createAudiences(): Audiences {
       } else if (topic.kind === 'fleet') {
         if (part(fleets.get(tenant), feed)) fleets.delete(tenant);
       } else {
-        const key = vehicleKey(tenant, topic.vehicleId);
-        if (part(vehicles.get(key), feed)) vehicles.delete(key);
+        leaveVehicle(vehicleKey(tenant, topic.vehicleId), topicText(topic), feed);
       }
     },
     move(tenant, from, to, feed) {
@@ -137,11 +170,13 @@ export function createAudiences(): Audiences {
       return entered;
     },
     ofVehicle: (key) => vehicles.get(key),
+    watchersOf: (key) =>
+      vehicles.get(key)?.reduce((count, audience) => count + audience.feeds.size, 0) ?? 0,
     ofFleet: (tenant) => fleets.get(tenant),
     ofAreas: (tenant) => areas.get(tenant),
     fleetTenants: () => fleets.keys(),
     get topics() {
-      return vehicles.size + fleets.size + cellTopics;
+      return vehicleTopics + fleets.size + cellTopics;
     },
   };
 }
@@ -153,9 +188,15 @@ function part(audience: Audience | undefined, feed: Feed): boolean {
   return audience.feeds.size === 0;
 }
 
-function createAudience(tenant: string, text: string, native: string): Audience {
+function createAudience(
+  tenant: string,
+  text: string,
+  native: string,
+  sinceMs = -Infinity,
+): Audience {
   return {
     text,
+    sinceMs,
     inners: {
       messagepack: innerTopic(tenant, native, 'messagepack'),
       json: innerTopic(tenant, native, 'json'),

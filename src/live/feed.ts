@@ -17,7 +17,7 @@ import { frameTypes, type LivePosition } from '../wire/types.ts';
 import type { Audience, Audiences } from './audience.ts';
 import { contains } from './grid.ts';
 import { createLeavers } from './leavers.ts';
-import { topicText, type AreaTopic, type PositionTopic } from './topics.ts';
+import { topicText, type AreaTopic, type FeedTopic } from './topics.ts';
 import { neverMs, type Vehicle, type Vehicles } from './vehicles.ts';
 
 /** What a feed needs of its connection. */
@@ -34,7 +34,7 @@ export interface FeedOptions {
   readonly socket: FeedSocket;
   readonly codec: Codec;
   readonly tenant: string;
-  readonly topic: PositionTopic;
+  readonly topic: FeedTopic;
   readonly audiences: Audiences;
   readonly vehicles: Pick<Vehicles, 'find' | 'ofTenant'>;
   /** Which vehicles it may show; null where these are all of the topic. */
@@ -155,9 +155,11 @@ export function createFeed(options: FeedOptions): Feed {
 
   /** The vehicles that the topic is about, now. */
   function* subjects(): Iterable<Vehicle> {
-    if (topic.kind === 'vehicle') {
+    if (topic.kind === 'vehicle' || topic.kind === 'tripPositions') {
       const vehicle = options.vehicles.find(tenant, topic.vehicleId);
-      if (vehicle !== null && vehicle.last.timeMs !== neverMs) yield vehicle;
+      if (vehicle !== null && vehicle.last.timeMs !== neverMs && covers(topic, vehicle)) {
+        yield vehicle;
+      }
       return;
     }
     for (const vehicle of options.vehicles.ofTenant(tenant)) {
@@ -307,7 +309,8 @@ export function createFeed(options: FeedOptions): Feed {
   }
 }
 
-function covers(topic: PositionTopic, { last }: Vehicle): boolean {
+function covers(topic: FeedTopic, { last }: Vehicle): boolean {
+  if (topic.kind === 'tripPositions') return last.timeMs >= topic.sinceMs;
   return topic.kind !== 'area' || contains(topic.range, last.latE7, last.lonE7);
 }
 

@@ -1,6 +1,6 @@
 /**
  * Live positions on their way to topics: gathered for a tick, then one frame for each topic.
- * Invariant: `vehicle:<id>` carries every live fix in order; a fleet and the cells of the grid carry the newest
+ * Invariant: `vehicle:<id>`, and `trip:<id>` while it runs, carry every live fix in order; a fleet and the cells of the grid carry the newest
  * of each vehicle with the count of fixes it stands for. Nobody listening, nothing encoded; what several topics
  * carry is encoded once. Feeds that lag are served apart (feed.ts) and hold nobody up.
  * Bound: frames stay under `publishBytesMax`; between two ticks a tenant holds each vehicle once.
@@ -36,10 +36,11 @@ export interface Publisher {
   stop(): void;
 }
 
-/** The fixes of one vehicle's topic in this tick. */
+/** The fixes of one vehicle in this tick, for its topic and those of its trips. */
 interface Track {
   readonly encoded: Record<Codec, Encoded[]>;
-  count: number;
+  /** When each was taken. */
+  readonly timesMs: number[];
 }
 
 export function createPublisher(options: PublisherOptions): Publisher {
@@ -65,14 +66,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
     timer ??= clock.after(bounds.tickMs, flush);
   }
 
-  function addToTrack(vehicle: Vehicle, { direct }: Audience): void {
+  function addToTrack(vehicle: Vehicle, watchers: readonly Audience[]): void {
     let track = tracks.get(vehicle);
     if (track === undefined) {
-      tracks.set(vehicle, (track = { encoded: { messagepack: [], json: [] }, count: 0 }));
+      tracks.set(vehicle, (track = { encoded: { messagepack: [], json: [] }, timesMs: [] }));
     }
-    track.count += 1;
+    track.timesMs.push(vehicle.last.timeMs);
     for (const codec of codecs) {
-      if (direct[codec] === 0) continue;
+      if (watchers.every(({ direct }) => direct[codec] === 0)) continue;
       track.encoded[codec].push(encodePosition(livePosition(vehicle.id, vehicle.last, 1), codec));
     }
   }
@@ -102,14 +103,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
     servePaced(nowMs);
   }
 
-  function publishTrack(vehicle: Vehicle, { encoded, count }: Track, nowMs: number): void {
-    const audience = audiences.ofVehicle(vehicle.key);
-    if (audience === undefined) return;
-    for (const feed of audience.feeds) feed.check(tick, nowMs);
-    for (const codec of codecs) {
-      if (audience.direct[codec] > 0) publish(audience, codec, encoded[codec]);
+  function publishTrack(vehicle: Vehicle, { encoded, timesMs }: Track, nowMs: number): void {
+    for (const audience of audiences.ofVehicle(vehicle.key) ?? []) {
+      const first = timesMs.findIndex((timeMs) => timeMs >= audience.sinceMs);
+      if (first < 0) continue;
+      for (const feed of audience.feeds) feed.check(tick, nowMs);
+      for (const codec of codecs) {
+        if (audience.direct[codec] > 0) publish(audience, codec, encoded[codec].slice(first));
+      }
+      audience.positions += timesMs.length - first;
     }
-    audience.positions += count;
   }
 
   function publishMoved(tenant: string, moved: readonly Vehicle[], nowMs: number): void {

@@ -1,6 +1,6 @@
 /**
- * What the state of something is, told to whoever listens: the presence of a vehicle, the summary of a fleet, the
- * figures of the engine. These are no events: they have offset 0, and only the newest counts.
+ * What the state of something is, told to whoever listens: the presence of a vehicle, the totals of a trip, the summary
+ * of a fleet, the figures of the engine. These are no events: they have offset 0, and only the newest counts.
  * Invariant: they go on native topics of their own, which those stay in whose positions lag; a token that sees a
  * part of a fleet gets no summary, for that would tell of the others.
  * Bound: one summary for each fleet that is listened to every `summaryIntervalMs`, one frame of figures every
@@ -12,7 +12,7 @@ import { codecs, encodeSubscriberReply, type Codec } from '../wire/encode.ts';
 import type { Encoded } from '../wire/positions.ts';
 import { frameTypes, type Plain, type PlainMap } from '../wire/types.ts';
 import type { Audiences } from './audience.ts';
-import { stateTopic, vehicleTopicText } from './topics.ts';
+import { stateTopic, tripTopicText, vehicleTopicText } from './topics.ts';
 import type { Vehicle, Vehicles } from './vehicles.ts';
 
 export interface StatesOptions {
@@ -22,6 +22,8 @@ export interface StatesOptions {
   /** Emergencies that are open in the tenant; null where that cannot be told now. */
   readonly emergencies: (tenant: string, tell: (open: number | null) => void) => void;
   readonly figures: () => PlainMap;
+  /** The totals of a trip that runs; null where there are none. */
+  readonly tripTotals: (tenant: string, tripId: string) => PlainMap | null;
   readonly clock: Clock;
   readonly bounds: Pick<Limits, 'summaryIntervalMs' | 'figuresIntervalMs' | 'movingSpeedCms'>;
 }
@@ -35,6 +37,9 @@ export interface States {
   presenceOf(vehicle: Vehicle): PlainMap;
   /** Something has happened to the vehicle; whoever listens to it is told. */
   tellVehicle(vehicle: Vehicle, event: string, data: PlainMap): void;
+  /** The totals of a trip have changed. */
+  tellTrip(tenant: string, tripId: string, totals: PlainMap): void;
+  tripTotals(tenant: string, tripId: string): PlainMap | null;
   /** The last one that was made while somebody listened, or null. */
   summaryOf(tenant: string): PlainMap | null;
   /** Whoever listens to the figures, of all tenants together. */
@@ -90,7 +95,7 @@ export function createStates(options: StatesOptions): States {
   }
 
   function watchersOf(vehicle: Vehicle): number {
-    return audiences.ofVehicle(vehicle.key)?.feeds.size ?? 0;
+    return audiences.watchersOf(vehicle.key);
   }
 
   function presenceOf(vehicle: Vehicle): PlainMap {
@@ -108,6 +113,8 @@ export function createStates(options: StatesOptions): States {
       if (watchersOf(vehicle) === 0) return;
       tell(vehicle.tenant, vehicleTopicText(vehicle.id), event, data);
     },
+    tellTrip: (tenant, tripId, totals) => tell(tenant, tripTopicText(tripId), 'totals', totals),
+    tripTotals: options.tripTotals,
     summaryOf: (tenant) => summaries.get(tenant) ?? null,
     figuresListeners,
     figures: options.figures,

@@ -12,6 +12,7 @@ import type { Plain } from '../wire/types.ts';
 import type { Announcer } from './announcer.ts';
 import type { Audiences } from './audience.ts';
 import type { FeedSocket } from './feed.ts';
+import type { Followers } from './followers.ts';
 import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
 import type { Recovery } from './recovery.ts';
@@ -31,6 +32,7 @@ export interface Plane {
   readonly announcer: Announcer;
   readonly tracks: Tracks;
   readonly replayPlaces: ReplayPlaces;
+  readonly followers: Followers;
   /** Names this run of the engine: positions have no history that would outlive it. */
   readonly epoch: string;
   readonly clock: Clock;

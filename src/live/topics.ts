@@ -24,6 +24,18 @@ export type EventTopic =
   | { readonly kind: 'notification'; readonly user: string }
   | { readonly kind: 'emergency' };
 
+/** The positions of a trip's vehicle, on the trip's topic. */
+export interface TripPositions {
+  readonly kind: 'tripPositions';
+  readonly tripId: string;
+  readonly vehicleId: string;
+  /** Older fixes are not of the trip. */
+  readonly sinceMs: number;
+}
+
+/** What a feed carries. */
+export type FeedTopic = PositionTopic | TripPositions;
+
 export type Topic = PositionTopic | EventTopic | { readonly kind: 'system' };
 
 /** What every frame of an area has as its topic, wherever the area is. */
@@ -64,12 +76,13 @@ export function isEventTopic(topic: Topic): topic is EventTopic {
 }
 
 /** What the frames of the topic have as their topic: of an area, the same wherever it is. */
-export function topicText(topic: Topic): string {
+export function topicText(topic: Topic | TripPositions): string {
   switch (topic.kind) {
     case 'vehicle':
       return vehicleTopicText(topic.vehicleId);
     case 'trip':
-      return `trip:${topic.tripId}`;
+    case 'tripPositions':
+      return tripTopicText(topic.tripId);
     case 'notification':
       return `notification:${topic.user}`;
     default:
@@ -84,6 +97,15 @@ export function frameText(asked: string): string {
 
 export function vehicleTopicText(vehicleId: string): string {
   return `vehicle:${vehicleId}`;
+}
+
+export function tripTopicText(tripId: string): string {
+  return `trip:${tripId}`;
+}
+
+/** The native topic of a trip's positions, which those leave who lag in them, and not in its events. */
+export function tripPositionsText(tripId: string): string {
+  return `${tripTopicText(tripId)}#positions`;
 }
 
 /** The name of the native topic: one for each codec, because a message is published as it is. */

@@ -15,6 +15,8 @@ import { createHarvest, type Harvest } from '../fleet/harvest.ts';
 import { createLateness, type Lateness } from '../fleet/lateness.ts';
 import { createPastFences, type PastFences } from '../fleet/pastfences.ts';
 import { createRecompute, type PastStore } from '../fleet/recompute.ts';
+import type { TripHiding } from '../fleet/triphiding.ts';
+import type { TripMeterStore } from '../fleet/tripmeters.ts';
 import { createTripNews, tripEventOf, type TripNews } from '../fleet/tripnews.ts';
 import type { Plane } from '../live/subscription.ts';
 import type { Vehicles } from '../live/vehicles.ts';
@@ -31,11 +33,13 @@ import {
   saveFlags,
   saveRefold,
 } from '../store/refolds.ts';
+import { endedLast, startedTrips, type StartedTrip } from '../store/trips.ts';
 import { saveVehicleEvents } from '../store/vehicleevents.ts';
 import { loadVehicles, saveVehicles } from '../store/vehicles.ts';
 import { loadDirty, saveDirty, saveVehicleStates, statesBefore } from '../store/vehiclestates.ts';
 import { openFences } from './fences.ts';
 import type { Context, Storage } from './storage.ts';
+import { createTripKeeping, type TripKeeping } from './tripkeeping.ts';
 
 /** What there is of folds before anything is accepted. */
 export interface FoldMemory {
@@ -48,6 +52,8 @@ export interface FoldMemory {
   readonly lateness: Lateness;
   /** Of the last events of trips that the journal has, by their topics. */
   readonly lastIds: Map<string, string>;
+  /** Of each vehicle the started trip that ended last, where its fixes were not further or may still be of it. */
+  readonly endedTrips: readonly StartedTrip[];
 }
 
 /** The vehicles of the table, and their folds as they were stored. */
@@ -71,7 +77,13 @@ export async function openFolds(
     if (vehicle !== null) folds.restore(vehicle, state);
   });
   await loadDirty(database.sql, lateness.restore);
-  return { fences, fencesChangedAtMs: changedAtMs, folds, harvest, lateness, lastIds: new Map() };
+  const endedTrips = (await endedLast(database.sql)).filter(({ tenant, vehicle: id, endMs }) => {
+    const vehicle = vehicles.find(tenant, id);
+    if (vehicle === null || endMs === null) return false;
+    return vehicle.last.timeMs <= endMs || folds.tripOf(vehicle) !== null;
+  });
+  const told = { lastIds: new Map<string, string>(), endedTrips };
+  return { fences, fencesChangedAtMs: changedAtMs, folds, harvest, lateness, ...told };
 }
 
 function watched(fences: FenceIndex, nowMs: () => number) {
@@ -97,6 +109,7 @@ export interface Folding {
   readonly save: FoldSaver;
   /** Whoever saves is alone at it. */
   readonly gate: Gate;
+  readonly trips: TripKeeping;
   /** The database has everything up to `position`. */
   onStored(position: number): void;
   stop(): void;
@@ -126,11 +139,19 @@ export function createFolding(options: FoldingOptions): Folding {
     metrics,
     bounds,
   });
-  listen(options, news);
+  const store = createPastStore(context, storage.database);
+  const trips = createTripKeeping({
+    ...options,
+    store,
+    keptSinceMs: () => keptSinceMs(context),
+    stored: waiters.wait,
+  });
+  listen(options, news, trips.hiding);
   const recompute = createRecompute({
     ...{ folds, lateness, harvest, news, gate },
     fences: createPast(context, storage),
-    store: createPastStore(context, storage.database),
+    ...trips,
+    store,
     vehicles: storage.vehicles,
     keptSinceMs: () => keptSinceMs(context),
     stored: waiters.wait,
@@ -150,8 +171,10 @@ export function createFolding(options: FoldingOptions): Folding {
       bounds,
     }),
     gate,
+    trips,
     onStored: waiters.onStored,
     stop() {
+      trips.stop();
       recompute.stop();
       news.stop();
       folds.stop();
@@ -165,7 +188,11 @@ function keptSinceMs({ config, clock }: Context): number {
   return positionsMs === 0 ? 0 : Math.max(0, clock.nowMs() - positionsMs);
 }
 
-function listen({ context, storage, plane, desk }: FoldingOptions, news: TripNews): void {
+function listen(
+  { context, storage, plane, desk }: FoldingOptions,
+  news: TripNews,
+  hiding: TripHiding,
+): void {
   const { fences, folds } = storage.folding;
   const { config, clock, metrics, log } = context;
   const alarms = createAlarms({
@@ -178,8 +205,10 @@ function listen({ context, storage, plane, desk }: FoldingOptions, news: TripNew
     bounds: config.bounds,
   });
   folds.listen({
-    onTrip: (vehicle, kind, trip, isLapse) =>
-      news.tell(vehicle, tripEventOf(kind, trip, isLapse ? `:${randomUUID()}` : '')),
+    onTrip(vehicle, kind, trip, isLapse) {
+      if (hiding.hides(vehicle, kind, trip)) return;
+      news.tell(vehicle, tripEventOf(kind, trip, isLapse ? `:${randomUUID()}` : ''));
+    },
     onEvent(vehicle, event) {
       plane.states.tellVehicle(vehicle, event.kind, {
         timeMs: event.timeMs,
@@ -220,7 +249,7 @@ function createPast({ config, clock, log }: Context, { database, folding }: Stor
 /** States that are tried, where those of another version come before one that is good. */
 const statesTried = 8;
 
-function createPastStore({ clock }: Context, database: Database): PastStore {
+function createPastStore({ clock }: Context, database: Database): PastStore & TripMeterStore {
   const { sql } = database;
   const run = <Answer>(query: Promise<Answer>): Promise<Answer> =>
     withinOrReset(clock, database, query);
@@ -228,6 +257,7 @@ function createPastStore({ clock }: Context, database: Database): PastStore {
     lateRange: (key, sinceMs) => run(lateRange(sql, key, sinceMs)),
     statesBefore: (key, beforeMs) => run(statesBefore(sql, key, beforeMs, statesTried)),
     fixes: (key, afterMs, untilMs, rows) => run(readFixes(sql, key, afterMs, untilMs, rows)),
+    startedTrips: (tenant, vehicle, sinceMs) => run(startedTrips(sql, tenant, vehicle, sinceMs)),
     trips: ({ tenant, id }, afterMs) => run(detectedTrips(sql, tenant, id, afterMs)),
     saveFlags: (key, fixes) => run(saveFlags(sql, key, fixes)),
     saveRefold: (refold) => run(saveRefold(sql, refold)),

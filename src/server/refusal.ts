@@ -57,6 +57,7 @@ const statusOf: Partial<Record<RefusalName, string>> = {
   tooManyCases: statuses.unavailable,
   tripTransition: statuses.conflict,
   tripRunning: statuses.conflict,
+  tooManyPauses: statuses.conflict,
   unknownTrip: statuses.notFound,
   emergencyTransition: statuses.conflict,
   unknownEmergency: statuses.notFound,

@@ -42,6 +42,7 @@ export function createServing(options: ServingOptions): Serve {
     resources: createResources({
       vehicles,
       reader,
+      tripTotals: stages.tripTotals,
       call,
       fences,
       newId: randomUUID,

@@ -7,10 +7,12 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { createDesk, type Desk } from '../fleet/desk.ts';
 import { createHearing } from '../fleet/hearing.ts';
+import type { TripWitness } from '../fleet/trips.ts';
 import { createDrain, type Drain } from '../ingest/drain.ts';
 import { createPipeline, type Pipeline } from '../ingest/pipeline.ts';
 import { createAnnouncer } from '../live/announcer.ts';
 import { createAudiences } from '../live/audience.ts';
+import { createFollowers } from '../live/followers.ts';
 import { createPresence } from '../live/presence.ts';
 import { createPublisher } from '../live/publisher.ts';
 import { createRecovery } from '../live/recovery.ts';
@@ -21,6 +23,7 @@ import { createTracks } from '../live/tracks.ts';
 import { createWriteBehind, type WriteBehind } from '../live/writebehind.ts';
 import { createWriter, type Writer } from '../store/writer.ts';
 import type { Encoded } from '../wire/positions.ts';
+import type { PlainMap } from '../wire/types.ts';
 import { figuresOf } from './gauges.ts';
 import { createFolding, type Folding } from './folding.ts';
 import type { Gateway } from './gateway.ts';
@@ -33,6 +36,8 @@ export interface Stages {
   readonly writeBehind: WriteBehind;
   readonly plane: Plane;
   readonly desk: Desk;
+  /** The totals of a started trip that goes on; null where it is none, or they are not known now. */
+  readonly tripTotals: (tenant: string, id: string) => PlainMap | null;
   /** The gateway comes last, but what is published goes through it. */
   gateway: Gateway | null;
   /** Everything before `position` is durable. */
@@ -47,7 +52,10 @@ export function createStages(context: Context, storage: Storage): Stages {
   const { folds } = storage.folding;
   const plane = createPlane(context, storage, () => stages);
   const { presence, publisher, states } = plane;
-  const desk = createFleetDesk(context, storage, plane);
+  const desk = createFleetDesk(context, storage, plane, {
+    totalsOf: (tenant, trip) => folding.trips.witness.totalsOf(tenant, trip),
+    onChange: (tenant, trip, event) => folding.trips.witness.onChange(tenant, trip, event),
+  });
   const pipeline = createPipeline({
     journal,
     vehicles,
@@ -61,7 +69,10 @@ export function createStages(context: Context, storage: Storage): Stages {
       bounds,
     }),
     folds,
-    onLive: publisher.add,
+    onLive(vehicle) {
+      publisher.add(vehicle);
+      folding.trips.meters.take(vehicle);
+    },
     ackFirst: config.ack,
     clock,
     metrics,
@@ -100,6 +111,7 @@ export function createStages(context: Context, storage: Storage): Stages {
     writeBehind,
     plane,
     desk,
+    tripTotals: folding.trips.meters.running,
     gateway: null,
     onDurable(position) {
       plane.announcer.onDurable(position);
@@ -124,10 +136,12 @@ function createFleetDesk(
   { config, clock, metrics, log }: Context,
   { memory }: Storage,
   { announcer, recovery }: Plane,
+  witness: TripWitness,
 ): Desk {
   return createDesk({
     ...memory,
     announcer,
+    witness,
     snapshot: (tenant, topic, tell) => recovery.recover(`${tenant}/${topic}`, null, tell),
     chain: config.escalation,
     onDropped: (topic, id, refused) =>
@@ -148,7 +162,9 @@ function createPlane(
   const publish = (inner: string, frame: Encoded): void => stages().gateway?.publish(inner, frame);
   const audiences = createAudiences();
   const publisher = createPublisher({ publish, audiences, clock, metrics, bounds });
-  const announcer = createAnnouncer({ channels, journal, publish, metrics, bounds });
+  const followers = createFollowers();
+  const onShow = followers.tell;
+  const announcer = createAnnouncer({ channels, journal, onShow, publish, metrics, bounds });
   const recovery = createRecovery({
     channels,
     epoch: storage.epoch,
@@ -165,11 +181,12 @@ function createPlane(
       recovery.recover(`${tenant}/emergency`, null, (state) => tell(state?.openTotal ?? null));
     },
     figures: () => figuresOf(metrics, storage, stages()),
+    tripTotals: (tenant, id) => stages().tripTotals(tenant, id),
     clock,
     bounds,
   });
   const presence = createPresence({
-    watchersOf: ({ key }) => audiences.ofVehicle(key)?.feeds.size ?? 0,
+    watchersOf: ({ key }) => audiences.watchersOf(key),
     onChange: states.tellPresence,
     clock,
     bounds,
@@ -190,6 +207,7 @@ function createPlane(
       bounds,
     }),
     replayPlaces: createReplayPlaces(bounds),
+    followers,
     epoch: randomUUID(),
     clock,
     metrics,

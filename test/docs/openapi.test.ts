@@ -20,6 +20,7 @@ const unused = (): never => {
 const resources = createResources({
   vehicles: createVehicles(1),
   reader: { ask: unused, stop: unused },
+  tripTotals: () => null,
   call: unused,
   fences: { put: unused, remove: unused, newest: unused },
   newId: unused,

@@ -63,6 +63,7 @@ function createWorld(): World {
           },
         },
         snapshot: (_tenant, _topic, tell) => tell({ events: [] }),
+        witness: { totalsOf: () => null, onChange: () => undefined },
         chain: [
           { role: 'dispatcher', afterMs: 0 },
           { role: 'admin', afterMs: 120_000 },

@@ -124,6 +124,8 @@ export function createWorld(options: WorldOptions): World {
       ...{ folds, lateness, harvest, news, vehicles, gate, store },
       fences: { of: (tenant) => Promise.resolve(options.fences.of(tenant)) },
       keptSinceMs: () => options.keptSinceMs?.() ?? 0,
+      hiding: { past: () => Promise.resolve({ hides: () => false, goOn: () => undefined }) },
+      meters: { measureAgain: () => Promise.resolve() },
       stored: () => ask(disk.drain),
       onMoved: () => undefined,
       onError: (_key, error) => {

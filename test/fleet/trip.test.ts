@@ -111,12 +111,68 @@ describe('a trip', () => {
       fc.constantFrom(start, update, total, { ...start, hasOther: true }),
     );
     holdsForAll<Trip, TripInput>(machine, input, (states) => {
-      for (const { startMs, endMs, updatedMs, state } of states) {
+      for (const { startMs, endMs, updatedMs, state, pauses } of states) {
         expect(updatedMs).toBeGreaterThanOrEqual(startMs);
         expect(endMs === null).toBe(state === 'running' || state === 'paused');
         if (endMs !== null) expect(endMs).toBe(updatedMs);
+        expect(pauses).toEqual(pauses.toSorted((one, other) => one - other));
+        expect(pauses.every((timeMs) => timeMs >= startMs && timeMs <= updatedMs)).toBe(true);
+        expect(pauses.length % 2 === 1).toBe(state === 'paused');
       }
     });
+  });
+
+  it('knows its pauses, and ends the last one with itself', () => {
+    const moves = [move('pause', 10), move('resume', 20), move('pause', 30)];
+    const { states } = runAll(machine, [start, ...moves, move('end', 40)]);
+    const edges = [10, 20, 30, 40].map((timeMs) => nowMs + timeMs);
+    expect(states.map(({ pauses }) => pauses)).toEqual(
+      [0, 1, 2, 3, 4].map((count) => edges.slice(0, count)),
+    );
+  });
+
+  it('is paused so often and no more', () => {
+    const tight = createTripMachine({ ...limits, tripPausesMax: 2 });
+    const moves = [10, 20, 30, 40, 50].map((timeMs, index) =>
+      move(index % 2 === 0 ? 'pause' : 'resume', timeMs),
+    );
+    const { outcomes } = runAll(tight, [start, ...moves, move('end', 60)]);
+    expect(outcomes.slice(-2)).toEqual(['tooManyPauses', 'ended']);
+  });
+
+  it('says that its totals have changed only where they have', () => {
+    const { outcomes } = runAll(machine, [...pathTo.ended, total, total]);
+    expect(outcomes.slice(-2)).toEqual(['recomputed', 'repeat']);
+  });
+
+  it('leaves out stops, and never more than that, where its event has no room for them', () => {
+    const stops = Array.from({ length: limits.tripStopsMax }, (_, index) => {
+      return {
+        startMs: nowMs + index,
+        endMs: nowMs + index,
+        latE7: 526_000_000,
+        lonE7: -86_000_000,
+      };
+    });
+    const totals = { distanceM: 7, stops, stopsCount: stops.length };
+    const texts = fc.string({ maxLength: 5_000, unit: 'grapheme-ascii' });
+    fc.assert(
+      fc.property(texts, (route) => {
+        const details = { driver: 'dan', route };
+        const inputs: readonly TripInput[] = [
+          { ...start, details },
+          { kind: 'total', totals },
+        ];
+        const { states } = runAll(machine, inputs);
+        const [, state] = states as [Trip, Trip];
+        const kept = state.totals?.['stops'] as readonly unknown[];
+        const bytes = Buffer.byteLength(JSON.stringify(state));
+        expect({ ...state.totals, stops }).toEqual(totals);
+        expect(kept).toEqual(stops.slice(0, kept.length));
+        if (kept.length > 0) expect(bytes).toBeLessThanOrEqual(limits.eventBytesMax - 512);
+        if (kept.length < stops.length) expect(bytes).toBeGreaterThan(limits.eventBytesMax - 700);
+      }),
+    );
   });
 
   it('is read only from a whole state', () => {

@@ -83,6 +83,7 @@ async function open(): Promise<void> {
   announcer = createAnnouncer({
     channels,
     journal,
+    onShow: ({ id }) => happened.push(`shows ${id}`),
     publish(inner, frame) {
       const parsed = typeof frame === 'string' ? parseJson(frame) : parseMessagePack(frame);
       happened.push([inner, 'value' in parsed ? parsed.value : parsed]);
@@ -121,8 +122,10 @@ describe('an event', () => {
     await journal.flush();
     expect(happened).toEqual([
       'durable',
+      'shows e1',
       ...frames(1, newEvent(1)),
       ['e1', { offset: 1, isRepeat: false }],
+      'shows e2',
       ...frames(2, newEvent(2)),
       ['e2', { offset: 2, isRepeat: false }],
     ]);
@@ -152,6 +155,7 @@ describe('an event', () => {
     await journal.flush();
     expect(happened).toEqual([
       'durable',
+      'shows e1',
       ...frames(1, newEvent(1)),
       ['e1', { offset: 1, isRepeat: false }],
       ['e1', { offset: 1, isRepeat: true }],

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createAudiences } from '../../src/live/audience.ts';
 import type { Feed } from '../../src/live/feed.ts';
-import { innerTopic, parseTopic, topicText, type PositionTopic } from '../../src/live/topics.ts';
+import { innerTopic, parseTopic, topicText, type FeedTopic } from '../../src/live/topics.ts';
 import { areaOf } from './stage.ts';
 
 describe('topics', () => {
@@ -57,9 +57,10 @@ describe('topics', () => {
 
 describe('audiences', () => {
   it('hold feeds by tenant and topic, and forget what nobody listens to', () => {
-    const topics: PositionTopic[] = [
+    const topics: FeedTopic[] = [
       { kind: 'fleet' },
       { kind: 'vehicle', vehicleId: 'a' },
+      { kind: 'tripPositions', tripId: 't', vehicleId: 'a', sinceMs: 0 },
       areaOf(-9, 52, -8, 53),
     ];
     const join = fc.record({
@@ -74,11 +75,23 @@ describe('audiences', () => {
           audiences.join(tenant, topic, feed);
           return feed;
         });
-        const count = (tenant: string, kind: PositionTopic['kind']): number =>
+        const count = (tenant: string, kind: FeedTopic['kind']): number =>
           joins.filter((j) => j.tenant === tenant && j.topic.kind === kind).length;
         expect(audiences.ofFleet('acme')?.feeds.size ?? 0).toBe(count('acme', 'fleet'));
-        expect(audiences.ofVehicle('acme/a')?.feeds.size ?? 0).toBe(count('acme', 'vehicle'));
-        expect(audiences.ofVehicle('a')?.feeds.size ?? 0).toBe(count('default', 'vehicle'));
+        const ofVehicle = (tenant: string): number =>
+          count(tenant, 'vehicle') + count(tenant, 'tripPositions');
+        expect(audiences.watchersOf('acme/a')).toBe(ofVehicle('acme'));
+        expect(audiences.watchersOf('a')).toBe(ofVehicle('default'));
+        expect(
+          audiences
+            .ofVehicle('a')
+            ?.map(({ text }) => text)
+            .toSorted() ?? [],
+        ).toEqual(
+          ['trip:t', 'vehicle:a'].filter((text) =>
+            joins.some(({ tenant, topic }) => tenant === 'default' && topicText(topic) === text),
+          ),
+        );
         const levels = [...(audiences.ofAreas('acme')?.values() ?? [])];
         const cells = levels.flatMap((level) => Array.from(level.values()));
         expect(cells.every((cell) => cell.feeds.size === count('acme', 'area'))).toBe(true);

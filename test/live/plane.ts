@@ -9,6 +9,7 @@ import { createAnnouncer } from '../../src/live/announcer.ts';
 import { createAudiences } from '../../src/live/audience.ts';
 import { createCalls, type CallHandler, type FleetCalls } from '../../src/live/calls.ts';
 import { createChannels } from '../../src/live/channels.ts';
+import { createFollowers } from '../../src/live/followers.ts';
 import { createPresence } from '../../src/live/presence.ts';
 import { createPublisher } from '../../src/live/publisher.ts';
 import { createRecovery } from '../../src/live/recovery.ts';
@@ -23,7 +24,7 @@ import type { Codec } from '../../src/wire/encode.ts';
 import { parseJson } from '../../src/wire/json.ts';
 import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
 import type { Encoded } from '../../src/wire/positions.ts';
-import type { Fix } from '../../src/wire/types.ts';
+import type { Fix, PlainMap } from '../../src/wire/types.ts';
 import { createManualClock, type ManualClock } from '../support/clock.ts';
 
 export interface TestSubscriber {
@@ -41,6 +42,8 @@ export interface TestPlane {
   readonly plane: Plane;
   readonly clock: ManualClock;
   readonly revoked: string[];
+  /** Of trips that run, by their ids. */
+  readonly totals: Map<string, PlainMap>;
   /** Native topics that somebody has joined. */
   readonly nativeTopics: number;
   connect(identity: Identity, codec?: Codec): TestSubscriber;
@@ -65,6 +68,7 @@ export function createTestPlane(bounds: Limits = limits, tracks = noTracks): Tes
   const vehicles = createVehicles(bounds.vehiclesMax);
   const joined = new Map<string, Set<(message: Encoded) => void>>();
   const revoked: string[] = [];
+  const totals = new Map<string, PlainMap>();
   let journalEnd = 0;
   const publish = (inner: string, message: Encoded): void => {
     for (const send of joined.get(inner) ?? []) send(message);
@@ -79,8 +83,10 @@ export function createTestPlane(bounds: Limits = limits, tracks = noTracks): Tes
     bounds,
   });
   channels.allRestored();
+  const followers = createFollowers();
   const announcer = createAnnouncer({
     channels,
+    onShow: followers.tell,
     journal: {
       append() {
         journalEnd += 1;
@@ -111,11 +117,12 @@ export function createTestPlane(bounds: Limits = limits, tracks = noTracks): Tes
     emergencies: (tenant, tell) =>
       recovery.recover(`${tenant}/emergency`, null, (state) => tell(state?.openTotal ?? null)),
     figures: () => ({ connections: 1 }),
+    tripTotals: (_tenant, tripId) => totals.get(tripId) ?? null,
     clock,
     bounds,
   });
   const presence = createPresence({
-    watchersOf: ({ key }) => audiences.ofVehicle(key)?.feeds.size ?? 0,
+    watchersOf: ({ key }) => audiences.watchersOf(key),
     onChange: states.tellPresence,
     clock,
     bounds,
@@ -130,6 +137,7 @@ export function createTestPlane(bounds: Limits = limits, tracks = noTracks): Tes
     announcer,
     tracks,
     replayPlaces: createReplayPlaces(bounds),
+    followers,
     epoch: 'positions',
     clock,
     metrics,
@@ -201,6 +209,7 @@ export function createTestPlane(bounds: Limits = limits, tracks = noTracks): Tes
     plane,
     clock,
     revoked,
+    totals,
     get nativeTopics() {
       return joined.size;
     },

@@ -7,7 +7,7 @@ import { createAudiences, type Audiences } from '../../src/live/audience.ts';
 import { createFeed, type Feed } from '../../src/live/feed.ts';
 import { createPublisher, type Publisher } from '../../src/live/publisher.ts';
 import { coverOf, type Bounds } from '../../src/live/grid.ts';
-import type { AreaTopic, PositionTopic } from '../../src/live/topics.ts';
+import type { AreaTopic, FeedTopic } from '../../src/live/topics.ts';
 import { createVehicles, emptyFix, type Vehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/wire/encode.ts';
@@ -38,7 +38,7 @@ export interface Stage {
   readonly vehicles: Vehicles;
   readonly metrics: Metrics;
   readonly publisher: Publisher;
-  listen(topic: PositionTopic, codec: Codec, options?: ListenOptions): Listener;
+  listen(topic: FeedTopic, codec: Codec, options?: ListenOptions): Listener;
   /** The latitude tells the time where no place is given. */
   move(id: string, timeMs: number, place?: Place): void;
 }
@@ -74,7 +74,7 @@ export function createStage(bounds: Limits = limits): Stage {
     bounds,
   });
 
-  function listen(topic: PositionTopic, codec: Codec, options: ListenOptions = {}): Listener {
+  function listen(topic: FeedTopic, codec: Codec, options: ListenOptions = {}): Listener {
     const { tenant = 'default', minIntervalMs = 0, sees = null } = options;
     const received: unknown[][] = [];
     let waitingBytes = 0;

@@ -13,9 +13,11 @@ import {
   readCases,
   type CaseFilter,
   type CaseTable,
+  type LoggedCase,
   type VehicleFilter,
 } from '../../store/caselog.ts';
 import type { Reader } from '../../store/reader.ts';
+import type { PlainMap } from '../../wire/types.ts';
 import { caseCursor, cursorText, makeCursor, readCursor } from './cursor.ts';
 import { countOf, flag, rangeOf, timeText, vehicleFilterOf } from './query.ts';
 import { jsonReply } from './reply.ts';
@@ -23,6 +25,8 @@ import { operation, type Answer, type Operation } from './resource.ts';
 
 export interface CasesOptions {
   readonly reader: Pick<Reader, 'ask'>;
+  /** The totals of a started trip that goes on; null where it is none, or they are not known now. */
+  readonly tripTotals: (tenant: string, id: string) => PlainMap | null;
   readonly clock: Clock;
   readonly bounds: Pick<Limits, 'apiPageRowsMax' | 'apiRangeMaxMs'>;
 }
@@ -38,7 +42,12 @@ export function listTrips(options: CasesOptions): Operation {
     const seen = visibleVehicles(identity, 'trip');
     if (seen?.length === 0) return { refused: 'topicNotAllowed' };
     const vehicles = [...(seen === null ? [] : [vehicleFilterOf(seen)]), ...named(wanted.vehicle)];
-    return answerCases(options, 'trips', identity, { ...wanted, vehicles });
+    // The row has those of its last change.
+    const shownAs = ({ id, state }: LoggedCase): PlainMap => {
+      const totals = options.tripTotals(identity.tenant, id);
+      return totals === null ? state : { ...state, totals };
+    };
+    return answerCases(options, 'trips', identity, { ...wanted, vehicles }, shownAs);
   });
 }
 
@@ -99,6 +108,7 @@ async function answerCases(
   table: CaseTable,
   { tenant }: Identity,
   wanted: Wanted,
+  shownAs: (logged: LoggedCase) => PlainMap = ({ state }) => state,
 ): Promise<Answer> {
   const { from, to, limit, open, vehicles = [], recipient = null } = wanted;
   const maxMs = bounds.apiRangeMaxMs;
@@ -115,7 +125,7 @@ async function answerCases(
   const last = shown.at(-1);
   const isMore = page.length > limit && last !== undefined;
   const next = isMore ? makeCursor(kind, { beganMs: last.beganMs, id: last.id }) : null;
-  return jsonReply({ [table]: shown.map(({ state }) => state), next });
+  return jsonReply({ [table]: shown.map(shownAs), next });
 }
 
 function named(vehicle: string | undefined): readonly VehicleFilter[] {

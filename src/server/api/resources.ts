@@ -10,6 +10,7 @@ import type { Call } from '../../live/calls.ts';
 import type { Vehicles } from '../../live/vehicles.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Reader } from '../../store/reader.ts';
+import type { PlainMap } from '../../wire/types.ts';
 import { postCall } from './calls.ts';
 import { listCommands, listEmergencies, listNotifications, listTrips } from './cases.ts';
 import { listEvents, listSessions } from './events.ts';
@@ -24,6 +25,7 @@ import { listVehicleEvents } from './vehicleevents.ts';
 export interface ResourcesOptions {
   readonly vehicles: Pick<Vehicles, 'find' | 'ofTenant' | 'size'>;
   readonly reader: Reader;
+  readonly tripTotals: (tenant: string, id: string) => PlainMap | null;
   readonly call: Call;
   readonly fences: Pick<FenceIndex, 'put' | 'remove' | 'newest'>;
   readonly newId: () => string;
