@@ -66,7 +66,7 @@ create table if not exists dead_letters (
   sqlstate    text        not null,
   reason      text        not null,
   row         bytea       not null,
-  kind        text        not null default 'fix'  -- or event
+  kind        text        not null default 'fix'  -- or event, or status
 );
 
 -- Of version 1.
@@ -282,7 +282,7 @@ create table if not exists vehicle_events (
   longitude  double precision not null,
   is_late    boolean          not null,             -- told by a fix that came late
   data       jsonb            not null,
-  told_at    timestamptz,                           -- of the fix that told it; null for a status without a place
+  told_at    timestamptz      not null,             -- of the fix or the status that told it
   primary key (vehicle_id, time, kind, subject)
 );
 
@@ -290,6 +290,16 @@ create index if not exists vehicle_events_told on vehicle_events (vehicle_id, to
 create index if not exists vehicle_events_time on vehicle_events (time, vehicle_id, kind, subject);
 create index if not exists vehicle_events_subject
   on vehicle_events (subject, time, vehicle_id, kind) where subject <> '';
+
+-- What devices have said of their vehicles without a position: one of a vehicle and a time.
+create table if not exists statuses (
+  vehicle_id  text        collate "C" not null,
+  time        timestamptz not null,
+  received_at timestamptz not null,
+  flags       integer     not null,                 -- as of positions; 1024: it came before any position
+  attributes  jsonb       not null,
+  primary key (vehicle_id, time)
+);
 
 -- The state of the fold over a vehicle's fixes (src/fleet/statecodec.ts): the newest with its row, and those
 -- from which the past can be gone over again, at most one an hour and one at the end of each trip.
@@ -315,6 +325,7 @@ create index if not exists emergencies_over on emergencies (updated_at) where no
 create index if not exists notifications_over on notifications (updated_at) where not is_open;
 create index if not exists commands_over on commands (updated_at) where not is_open;
 create index if not exists vehicle_states_time on vehicle_states (time, vehicle_id);
+create index if not exists statuses_time on statuses (time);
 create index if not exists sessions_ended on sessions (ended_at) where ended_at is not null;
 
 -- What retention has dropped; the newest thousand.

@@ -35,6 +35,11 @@ export const retentionSettings = {
     fallback: '0',
     help: 'days of states that late positions are folded from, as long as positions at least; 0 for ever where those are',
   },
+  statusRetentionDays: {
+    env: 'FLEETWIRE_STATUS_RETENTION_DAYS',
+    fallback: '0',
+    help: 'days that statuses of vehicles are kept, as long as positions at least; 0 for ever where those are',
+  },
   sessionRetentionDays: {
     env: 'FLEETWIRE_SESSION_RETENTION_DAYS',
     fallback: '90',
@@ -52,6 +57,7 @@ export const retentionSchema = {
   eventRetentionDays: days.refine((count) => count === 0 || count >= 1, 'must be 0, or 1 or more'),
   vehicleEventRetentionDays: days,
   vehicleStateRetentionDays: days,
+  statusRetentionDays: days,
   sessionRetentionDays: days,
 };
 
@@ -67,6 +73,8 @@ export interface RetentionAges {
   readonly vehicleEventsMs: number;
   /** Of the last fix in it, and no less than positions: a past is folded from a state. The newest of each vehicle that is older is kept. */
   readonly vehicleStatesMs: number;
+  /** Of when it was said, and no less than positions: both are folded together. */
+  readonly statusesMs: number;
   /** Since its end. */
   readonly sessionsMs: number;
 }
@@ -77,6 +85,7 @@ export const keepForEver: RetentionAges = {
   eventsMs: 0,
   vehicleEventsMs: 0,
   vehicleStatesMs: 0,
+  statusesMs: 0,
   sessionsMs: 0,
 };
 
@@ -90,6 +99,7 @@ export function agesOf(kept: RetentionDays): RetentionAges {
     eventsMs: daysToMs(kept.eventRetentionDays),
     vehicleEventsMs: daysToMs(kept.vehicleEventRetentionDays),
     vehicleStatesMs: Math.max(positionsMs, daysToMs(kept.vehicleStateRetentionDays)),
+    statusesMs: Math.max(positionsMs, daysToMs(kept.statusRetentionDays)),
     sessionsMs: daysToMs(kept.sessionRetentionDays),
   };
 }

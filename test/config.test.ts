@@ -53,7 +53,7 @@ describe('readConfig', () => {
     const dayMs = 86_400_000;
     const ever = {
       ...{ positionsMs: 0, aggregatesMs: 0, eventsMs: 0 },
-      ...{ vehicleEventsMs: 0, vehicleStatesMs: 0 },
+      ...{ vehicleEventsMs: 0, vehicleStatesMs: 0, statusesMs: 0 },
     };
     expect(agesOf(readConfig({}))).toEqual({ ...ever, sessionsMs: 90 * dayMs });
     const changed = readConfig({
@@ -70,10 +70,13 @@ describe('readConfig', () => {
       vehicleEventsMs: 4 * dayMs,
       // As long as positions.
       vehicleStatesMs: 0.5 * dayMs,
+      statusesMs: 0.5 * dayMs,
       sessionsMs: 0,
     });
     const states = readConfig({ FLEETWIRE_VEHICLE_STATE_RETENTION_DAYS: '5' });
     expect(agesOf(states).vehicleStatesMs).toBe(5 * dayMs);
+    const statuses = readConfig({ FLEETWIRE_STATUS_RETENTION_DAYS: '6' });
+    expect(agesOf(statuses).statusesMs).toBe(6 * dayMs);
   });
 
   it.each([
@@ -103,6 +106,7 @@ describe('readConfig', () => {
     ['FLEETWIRE_EVENT_RETENTION_DAYS', '0.5'],
     ['FLEETWIRE_VEHICLE_EVENT_RETENTION_DAYS', '-1'],
     ['FLEETWIRE_VEHICLE_STATE_RETENTION_DAYS', 'x'],
+    ['FLEETWIRE_STATUS_RETENTION_DAYS', '36501'],
     ['FLEETWIRE_SESSION_RETENTION_DAYS', '-1'],
     ['FLEETWIRE_LOG_LEVEL', 'loud'],
   ])('names %s when it is %s', (name, value) => {

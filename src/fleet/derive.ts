@@ -4,7 +4,8 @@
  * stored in between and whenever `lapse` was called. A filtered fix changes nothing but the filter.
  * Bound: constant work a fix, and none for memory unless something begins, ends or is told; fences near it by index.
  */
-import { fixFlags, type Fix, type PlainMap } from '../wire/types.ts';
+import type { HeardStatus } from '../store/status.ts';
+import { fixFlags, type Fix } from '../wire/types.ts';
 import { stepFences, type StepBounds } from './fences.ts';
 import type { TenantFences } from './fenceindex.ts';
 import {
@@ -62,7 +63,10 @@ export function advance(state: VehicleState, fix: Fix, context: DeriveContext, e
   if (isLeap) anchor(state, fix);
   else detectTrips(state, fix, bounds, emit);
   const attributes = signalsIn(fix.attributes);
-  if (attributes !== null) stepSignals(state, attributes, state.vehicle, fix, bounds, emit);
+  // A status that is newer may have come before it.
+  if (attributes !== null && fix.timeMs >= state.signalsAtMs) {
+    stepSignals(state, attributes, state.vehicle, fix, bounds, emit);
+  }
   stepMotion(state, state.vehicle, fix, bounds, emit);
   state.over = stepOverspeed(state.over, state.vehicle, fix, bounds, emit);
   if (context.fences !== null) {
@@ -89,16 +93,37 @@ export function lapse(
   state.timeMs = Math.max(state.timeMs, state.acceptedMs + bounds.tripGapMs - 1);
 }
 
-/** Attributes that came without a position: they belong to the last known one. */
+/**
+ * Takes attributes that came without a position, and belong to the last known one: where there is none nobody could say
+ * where it happened. They are newer than all that was heard before; one of the time of a fix comes before that.
+ */
 export function applyStatus(
   state: VehicleState,
-  timeMs: number,
-  attributes: PlainMap,
-  { bounds }: DeriveContext,
+  { timeMs, flags, attributes }: HeardStatus,
+  context: DeriveContext,
   emit: Emit,
 ): void {
-  const at: Moment = { ...lastMoment(state, 0), timeMs };
-  stepSignals(state, attributes, state.vehicle, at, bounds, emit);
+  if (state.acceptedMs === neverMs) {
+    state.signalsAtMs = timeMs;
+    return;
+  }
+  // What a silence ends was over before it.
+  lapse(state, timeMs, context, emit);
+  const { ignition, power, isBatteryLow, isTampered } = state;
+  const at: Moment = { ...lastMoment(state, flags), timeMs };
+  stepSignals(state, attributes, state.vehicle, at, context.bounds, emit);
+  const isSame =
+    ignition === state.ignition &&
+    power === state.power &&
+    isBatteryLow === state.isBatteryLow &&
+    isTampered === state.isTampered;
+  if (!isSame) state.signalsChangedMs = timeMs;
+}
+
+/** True where a status that is newer than `fix` was taken before it, and that makes a difference. */
+export function isOvertaken(state: VehicleState, { timeMs, attributes }: Fix): boolean {
+  if (timeMs >= state.signalsAtMs) return false;
+  return timeMs < state.signalsChangedMs || signalsIn(attributes) !== null;
 }
 
 /** The trip that is under way; `null` where none is, or none that is sure. */

@@ -9,32 +9,20 @@ import { parseVehicleKey } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import { neverMs, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
-import { fixFlags, type Fix, type PlainMap } from '../wire/types.ts';
-import {
-  advance,
-  applyStatus,
-  lapse,
-  runningTrip,
-  type DeriveBounds,
-  type DeriveContext,
-} from './derive.ts';
+import { neverFoldedStatus, statusFlags, type HeardStatus } from '../store/status.ts';
+import { fixFlags, type Fix } from '../wire/types.ts';
+import { advance, applyStatus, isOvertaken, lapse, runningTrip } from './derive.ts';
+import type { DeriveBounds, DeriveContext } from './derive.ts';
 import type { FenceIndex } from './fenceindex.ts';
 import { excludedFlags, judgedFlags } from './filter.ts';
-import { createFold, type Fold, type Redo, type Told } from './fold.ts';
+import { createFold, type Fold, type FoldListener, type Redo, type Told } from './fold.ts';
 import type { Harvest } from './harvest.ts';
 import type { Lateness } from './lateness.ts';
-import type { Output, TripOutputKind, TripState, VehicleEvent } from './output.ts';
+import type { Output, TripState } from './output.ts';
+import { hasSignals } from './signals.ts';
 import { beginsInterval } from './snapshots.ts';
-import { createVehicleState, type VehicleState } from './state.ts';
+import type { VehicleState } from './state.ts';
 import { decodeState, encodeState } from './statecodec.ts';
-import type { ToldTrip } from './tripchanges.ts';
-
-/** Whoever is told what the folds tell. */
-export interface FoldListener {
-  /** `isLapse`: a silence has told it, which may have been told before by one that a late fix has broken since. */
-  onTrip(vehicle: Vehicle, kind: TripOutputKind, trip: ToldTrip, isLapse: boolean): void;
-  onEvent(vehicle: Vehicle, event: VehicleEvent): void;
-}
 
 export interface FoldsOptions {
   readonly vehicles: Pick<Vehicles, 'open' | 'track' | 'touch'>;
@@ -59,8 +47,12 @@ export interface Folds {
   take(vehicle: Vehicle, fix: Fix): number;
   /** A fix that was not taken was stored. */
   late(vehicle: Vehicle, fix: Fix): void;
-  /** Attributes without a place. */
-  status(vehicle: Vehicle, timeMs: number, attributes: PlainMap): void;
+  /**
+   * Takes attributes without a place. 0 where they were taken, or say nothing here; else the flag that they have now too:
+   * `backfill` where they are late, `unplaced` where nothing is known of the vehicle.
+   */
+  status(vehicle: Vehicle, status: HeardStatus): number;
+  replayStatus(vehicle: Vehicle, status: HeardStatus): void;
   /** The trip that is under way, as far as it is sure; null where none is. */
   tripOf(vehicle: Vehicle): TripState | null;
   /** The state as it is stored; null where there is none. */
@@ -73,7 +65,7 @@ export interface Folds {
    * Puts aside what comes of the vehicle, to fold its past again, up to `untilMs` at least: what comes from before that
    * is late. Where more comes than a tail holds it is given up (`redo` is null). Null where it is not tracked.
    */
-  begin(key: string, untilMs: number): Fold | null;
+  begin(key: string, untilMs: number, statusUntilMs: number): Fold | null;
   /** The fold goes on from `state`, which has taken all up to `untilMs`. */
   finish(fold: Fold, state: VehicleState): void;
   /** It goes on as it was. */
@@ -95,7 +87,7 @@ export function createFolds(options: FoldsOptions): Folds {
   let listener: FoldListener | null = null;
   // One of each for all fixes: they come one after the other.
   let current: Fold | null = null;
-  let toldMs: number | null = null;
+  let toldMs = -1;
   let hasEndedTrip = false;
   let isLapse = false;
   const context: { -readonly [Name in keyof DeriveContext]: DeriveContext[Name] } = {
@@ -127,7 +119,9 @@ export function createFolds(options: FoldsOptions): Folds {
     current = one;
     toldMs = fix.timeMs;
     hasEndedTrip = false;
+    const isLate = isOvertaken(state, fix);
     const flag = advance(state, fix, context, emit);
+    if (isLate && flag === 0) lateness.mark(vehicle.key, fix.timeMs, true);
     if (flag !== 0) {
       vehicles.touch(vehicle);
     } else if (
@@ -148,8 +142,7 @@ export function createFolds(options: FoldsOptions): Folds {
     const one = current;
     if (one === null) throw new Error('folds: something was told by no vehicle');
     if (output.kind === 'tripEnded') hasEndedTrip = true;
-    // A status is not gone over again.
-    if (one.redo !== null && toldMs !== null) one.redo.held.push({ output, toldMs });
+    if (one.redo !== null) one.redo.held.push({ output, toldMs });
     else deliver(one, { output, toldMs });
   }
 
@@ -164,7 +157,6 @@ export function createFolds(options: FoldsOptions): Folds {
       tell((to) => to.onEvent(vehicle, event));
     } else {
       const { kind } = output;
-      if (toldMs === null) throw new Error('folds: a status has told of a trip');
       const trip = { ...output.trip, toldMs };
       if (kind === 'tripStarted') counters.tripsDetected += 1;
       underway.add(one);
@@ -206,12 +198,30 @@ export function createFolds(options: FoldsOptions): Folds {
     return true;
   }
 
+  /** One that comes behind fixes that are newer is told, but as if these were not there: it is folded again. */
+  function foldStatus(one: Fold, status: HeardStatus): void {
+    const { state, vehicle } = one;
+    const { timeMs } = status;
+    const isBehind = timeMs <= state.timeMs;
+    current = one;
+    toldMs = timeMs;
+    isLapse = true;
+    applyStatus(state, status, context, emit);
+    isLapse = false;
+    if (isBehind && state.signalsChangedMs === timeMs) lateness.mark(vehicle.key, timeMs, true);
+    vehicles.touch(vehicle);
+  }
+
   function putAside(one: Fold, redo: Redo, fix: Fix): number {
     const asItCame = { ...fix };
     const flag = fold(one, fix);
-    if (redo.tail.length < bounds.recomputeTailMax) redo.tail.push({ fix: asItCame, flag });
-    else abort(one);
+    pushTail(one, redo, { fix: asItCame, flag });
     return flag;
+  }
+
+  function pushTail(one: Fold, redo: Redo, taken: Redo['tail'][number]): void {
+    if (redo.tail.length < bounds.recomputeTailMax) redo.tail.push(taken);
+    else abort(one);
   }
 
   function abort(one: Fold): void {
@@ -232,6 +242,18 @@ export function createFolds(options: FoldsOptions): Folds {
   // A flag that it is not stored with has to be changed there.
   function foldAgain(one: Fold, fix: Fix, flagBefore: number): void {
     if (fold(one, fix) !== flagBefore) lateness.mark(one.vehicle.key, fix.timeMs, true);
+  }
+
+  /** A lapse may have come further than the fixes. */
+  function foldTail(one: Fold, taken: Redo['tail'][number]): void {
+    const { state, vehicle } = one;
+    if ('fix' in taken) {
+      if (taken.fix.timeMs > state.timeMs) foldAgain(one, taken.fix, taken.flag);
+    } else if (taken.status.timeMs > state.signalsAtMs) {
+      foldStatus(one, taken.status);
+    } else {
+      lateness.mark(vehicle.key, taken.status.timeMs, true);
+    }
   }
 
   return {
@@ -262,14 +284,29 @@ export function createFolds(options: FoldsOptions): Folds {
       if ((fix.flags & excludedFlags) !== 0 || !vehicle.isTracked) return;
       lateness.mark(vehicle.key, fix.timeMs, false);
     },
-    status(vehicle, timeMs, attributes) {
+    status(vehicle, status) {
+      const { timeMs, flags, attributes } = status;
+      if ((flags & neverFoldedStatus) !== 0 || !hasSignals(attributes)) return 0;
       const one = folds.get(vehicle.key);
-      // Of one that was nowhere nobody could say where it happened.
-      if (one === undefined || one.state.acceptedMs < 0) return;
-      current = one;
-      toldMs = null;
-      applyStatus(one.state, timeMs, attributes, context, emit);
-      vehicles.touch(vehicle);
+      const isKnown = vehicle.last.timeMs !== neverMs || (one?.state.acceptedMs ?? -1) >= 0;
+      if (one === undefined || !isKnown) return statusFlags.unplaced;
+      const { redo, state } = one;
+      if (timeMs <= Math.max(state.signalsAtMs, redo?.statusUntilMs ?? -1)) {
+        lateness.mark(vehicle.key, timeMs, false);
+        return statusFlags.backfill;
+      }
+      foldStatus(one, status);
+      if (redo !== null) pushTail(one, redo, { status });
+      return 0;
+    },
+    replayStatus(vehicle, status) {
+      const { timeMs, flags, attributes } = status;
+      if ((flags & neverFoldedStatus) !== 0 || !hasSignals(attributes)) return;
+      const one = folds.get(vehicle.key);
+      if (one === undefined) return;
+      if ((flags & statusFlags.backfill) !== 0) lateness.mark(vehicle.key, timeMs, false);
+      // Else the state that was stored has taken it.
+      else if (timeMs > one.state.signalsAtMs) foldStatus(one, status);
     },
     tripOf(vehicle) {
       const one = folds.get(vehicle.key);
@@ -285,12 +322,18 @@ export function createFolds(options: FoldsOptions): Folds {
       for (const act of unheard ?? []) act();
       unheard = null;
     },
-    begin(key, untilMs) {
+    begin(key, untilMs, statusUntilMs) {
       const one = folds.get(key) ?? openKey(key);
       if (one === null) return null;
       if (one.redo !== null) throw new Error(`folds: ${key} is folded again already`);
-      one.state.timeMs = Math.max(one.state.timeMs, untilMs);
-      one.redo = { untilMs: one.state.timeMs, tail: [], held: [] };
+      const { state } = one;
+      state.timeMs = Math.max(state.timeMs, untilMs);
+      one.redo = {
+        untilMs: state.timeMs,
+        statusUntilMs: Math.max(state.timeMs, state.signalsAtMs, statusUntilMs),
+        tail: [],
+        held: [],
+      };
       return one;
     },
     finish(one, state) {
@@ -298,10 +341,7 @@ export function createFolds(options: FoldsOptions): Folds {
       if (redo === null) throw new Error(`folds: ${one.vehicle.key} is not folded again`);
       one.state = state;
       one.redo = null;
-      // A lapse may have come further than the fixes.
-      for (const { fix, flag } of redo.tail) {
-        if (fix.timeMs > state.timeMs) foldAgain(one, fix, flag);
-      }
+      for (const taken of redo.tail) foldTail(one, taken);
       if (state.journey !== null || state.over !== null) underway.add(one);
       vehicles.touch(one.vehicle);
     },
@@ -315,6 +355,3 @@ export function createFolds(options: FoldsOptions): Folds {
     stop: () => timer.cancel(),
   };
 }
-
-/** A state that has taken nothing. */
-export const emptyState = (vehicle: Vehicle): VehicleState => createVehicleState(vehicle.id);

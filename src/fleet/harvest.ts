@@ -48,7 +48,7 @@ export function createHarvest(options: HarvestOptions): Harvest {
     addEvent(event) {
       if (!isFull()) return void events.push(event);
       counters.vehicleEventsDropped += 1;
-      options.onDropped(event.key, event.toldMs ?? event.timeMs);
+      options.onDropped(event.key, event.toldMs);
     },
     addState(state) {
       // Without it there is only more to go over.
@@ -75,8 +75,8 @@ export function createHarvest(options: HarvestOptions): Harvest {
       states = [...crop.states, ...states];
     },
     forget(key, untilMs) {
-      const isKept = (one: { readonly key: string }, toldMs: number | null): boolean =>
-        one.key !== key || toldMs === null || toldMs > untilMs;
+      const isKept = (one: { readonly key: string }, toldMs: number): boolean =>
+        one.key !== key || toldMs > untilMs;
       events = events.filter((event) => isKept(event, event.toldMs));
       states = states.filter((state) => isKept(state, state.timeMs));
     },

@@ -20,6 +20,7 @@ import {
 import type { Outcome } from './cases.ts';
 import type { Desk } from './desk.ts';
 import { emergencyKinds } from './emergency.ts';
+import type { Statuses } from './statuses.ts';
 import { tripMoves } from './trip.ts';
 
 /** A connection of the device plane. */
@@ -31,7 +32,8 @@ export interface Speaker {
 }
 
 export type HeardFrame = TripFrame | EmergencyFrame | StatusFrame | CommandAnswerFrame;
-export type Heard = (refused: RefusalName | null) => void;
+/** `position`: it is in the journal up to there, and durable when that is. */
+export type Heard = (refused: RefusalName | null, position?: number) => void;
 
 export interface Hearing {
   hear(speaker: Speaker, frame: HeardFrame, done: Heard): void;
@@ -39,13 +41,7 @@ export interface Hearing {
 
 export interface HearingOptions {
   readonly desk: Pick<Desk, 'trips' | 'emergencies' | 'commands'>;
-  /** Attributes without a position. */
-  readonly onStatus: (
-    tenant: string,
-    vehicle: string,
-    timeMs: number,
-    attributes: PlainMap,
-  ) => void;
+  readonly statuses: Pick<Statuses, 'take'>;
   readonly clock: Clock;
   readonly bounds: Pick<
     Limits,
@@ -96,11 +92,14 @@ export function createHearing(options: HearingOptions): Hearing {
 
   function status(speaker: Speaker, vehicle: string, frame: StatusFrame, done: Heard): void {
     const { timeMs, attributes } = frame;
-    const refused = refusalOfTime(timeMs) ?? refusalOfAttributes(attributes);
-    if (refused === null) {
-      options.onStatus(speaker.identity.tenant, vehicle, timeMs, attributes);
-    }
-    done(refused);
+    const { tenant } = speaker.identity;
+    const refused = refusalOfTime(timeMs);
+    if (refused !== null) return done(refused);
+    const text = attributesText(attributes, bounds);
+    if ('refused' in text) return done(text.refused);
+    const taken = options.statuses.take(tenant, vehicle, timeMs, text.text);
+    if ('refused' in taken) done(taken.refused);
+    else done(null, taken.position);
   }
 
   function answer(speaker: Speaker, frame: CommandAnswerFrame, done: Heard): void {

@@ -1,28 +1,28 @@
 /**
- * Vehicles whose fixes came late are folded again, one after the other, from the newest state before the first of them.
+ * Vehicles whose fixes or statuses came late are folded again, one after the other, from the newest state before the first of them.
  * Invariant: what is stored of trips and events in the end is that of the fixes in the order of their time, whatever
  * the order they came in. A vehicle stays marked until all of it is: its rows are stored first, then its trips are
  * told, then its events, its states and the mark change in one statement. What fails is begun anew. Trips that somebody
  * has started are measured again with it.
- * Bound: one vehicle at a time, `recomputeRowsMax` fixes of it a round.
+ * Bound: one vehicle at a time, `recomputeRowsMax` fixes and statuses of it a round.
  */
 import { every, type Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import { neverMs, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Gate } from '../store/gate.ts';
-import type { LateRange, Refold, Reflagged, StoredTrip } from '../store/refolds.ts';
+import type { LateRange, Past, Refold, Reflagged, StoredTrip, Stretch } from '../store/refolds.ts';
 import type { KnownVehicle } from '../store/vehicles.ts';
 import type { StoredState } from '../store/vehiclestates.ts';
 import type { Fix } from '../wire/types.ts';
 import { runningTrip, type DeriveBounds } from './derive.ts';
 import type { Fold } from './fold.ts';
-import { emptyState, type Folds } from './folds.ts';
+import type { Folds } from './folds.ts';
 import type { Harvest } from './harvest.ts';
 import type { Lateness, Mark } from './lateness.ts';
 import type { PastFences } from './pastfences.ts';
 import { refold, type Refolded } from './refold.ts';
-import type { VehicleState } from './state.ts';
+import { createVehicleState, type VehicleState } from './state.ts';
 import { decodeState, encodeState } from './statecodec.ts';
 import { tripChanges, type ToldTrip, type TripChanges } from './tripchanges.ts';
 import type { HiddenPast, TripHiding } from './triphiding.ts';
@@ -33,7 +33,9 @@ import type { TripEvent, TripNews } from './tripnews.ts';
 export interface PastStore {
   lateRange(key: string, sinceMs: number): Promise<LateRange | null>;
   statesBefore(key: string, beforeMs: number): Promise<readonly StoredState[]>;
-  fixes(key: string, afterMs: number, untilMs: number, rows: number): Promise<readonly Fix[]>;
+  past(stretch: Stretch, rows: number): Promise<readonly Past[]>;
+  /** When the first fix from `sinceMs` on was; null for none. */
+  firstFix(key: string, sinceMs: number): Promise<number | null>;
   trips(vehicle: Vehicle, afterMs: number): Promise<readonly StoredTrip[]>;
   saveFlags(key: string, fixes: readonly Reflagged[]): Promise<void>;
   saveRefold(refold: Refold): Promise<void>;
@@ -132,7 +134,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     const fromMs = mark.isCertain || late === null ? sinceMs : late.firstMs;
     // What is on its way to the trips' topics would come behind what is told here.
     if (news.isPending(key)) return lateness.giveBack(mark);
-    const fold = folds.begin(key, late?.lastMs ?? sinceMs);
+    const fold = folds.begin(key, late?.lastMs ?? sinceMs, late?.lastStatusMs ?? sinceMs);
     if (fold === null) return clean(mark);
     try {
       await redoFold(mark, fold, fromMs, keptMs);
@@ -153,7 +155,10 @@ export function createRecompute(options: RecomputeOptions): Recompute {
       afterMs: base.afterMs,
       untilMs: redo.untilMs,
       fences: await options.fences.of(vehicle.tenant, base.afterMs),
-      read: (afterMs, rows) => store.fixes(vehicle.key, afterMs, redo.untilMs, rows),
+      read: (afterMs, rows) => {
+        const { untilMs, statusUntilMs } = redo;
+        return store.past({ key: vehicle.key, afterMs, untilMs, statusUntilMs }, rows);
+      },
       bounds,
     });
     counters.recomputeRowsRead += refolded.rows;
@@ -176,15 +181,13 @@ export function createRecompute(options: RecomputeOptions): Recompute {
   // Kept states are tried from the newest on: one of another version is of no use. Of fixes between one and `keptMs` some
   // may be gone, and what they have told stays: mostly there were none, for a vehicle that moves keeps a state a day.
   async function baseOf(vehicle: Vehicle, fromMs: number, keptMs: number): Promise<Base> {
-    const firstMs = keptMs - 1;
     for (const { timeMs, state: bytes } of await store.statesBefore(vehicle.key, fromMs)) {
       const state = decodeState(vehicle.id, bytes);
-      if (state !== null) return { state, afterMs: Math.max(timeMs, firstMs) };
+      if (state !== null) return { state, afterMs: Math.max(timeMs, keptMs - 1) };
     }
     // What followed from fixes that are not stored any more stays.
-    const [first] = await store.fixes(vehicle.key, firstMs, Number.MAX_SAFE_INTEGER / 1_000, 1);
-    const afterMs = (first?.timeMs ?? fromMs) - 1;
-    return { state: emptyState(vehicle), afterMs };
+    const startMs = await store.firstFix(vehicle.key, keptMs);
+    return { state: createVehicleState(vehicle.id), afterMs: (startMs ?? fromMs) - 1 };
   }
 
   async function changesOf(

@@ -1,15 +1,17 @@
 /**
- * The past of one vehicle, folded again from its stored fixes: what follows from them in the order of their time.
+ * The past of one vehicle, folded again from its stored fixes and statuses: what follows from them in the order of their
+ * time.
  * Invariant: the same states, outputs and flags as if the fixes had come in this order.
- * Bound: `recomputeRowsMax` fixes, read `recomputePageRowsMax` at a time.
+ * Bound: `recomputeRowsMax` fixes and statuses, read `recomputePageRowsMax` at a time.
  */
 import type { Limits } from '../limits.ts';
 import type { Vehicle } from '../live/vehicles.ts';
-import type { Reflagged } from '../store/refolds.ts';
+import type { Past, Reflagged } from '../store/refolds.ts';
+import type { HeardStatus } from '../store/status.ts';
 import type { StoredVehicleEvent } from '../store/vehicleevents.ts';
 import type { StoredState } from '../store/vehiclestates.ts';
 import type { Fix } from '../wire/types.ts';
-import { advance, lapse, type DeriveBounds, type DeriveContext } from './derive.ts';
+import { advance, applyStatus, lapse, type DeriveBounds, type DeriveContext } from './derive.ts';
 import type { TenantFences } from './fenceindex.ts';
 import type { Output } from './output.ts';
 import { beginsInterval, snapshotOffsetMs } from './snapshots.ts';
@@ -21,11 +23,11 @@ export interface RefoldOptions {
   readonly vehicle: Vehicle;
   /** Changed in place. */
   readonly state: VehicleState;
-  /** Fixes behind this, up to `untilMs`. */
+  /** What comes behind this; fixes up to `untilMs`. */
   readonly afterMs: number;
   readonly untilMs: number;
   readonly fences: TenantFences;
-  readonly read: (afterMs: number, rows: number) => Promise<readonly Fix[]>;
+  readonly read: (afterMs: number, rows: number) => Promise<readonly Past[]>;
   readonly bounds: DeriveBounds &
     Pick<Limits, 'recomputeRowsMax' | 'recomputePageRowsMax' | 'snapshotIntervalMs'>;
 }
@@ -40,9 +42,9 @@ export interface Refolded {
   /** The last fix that counts; null for none. */
   readonly newest: Fix | null;
   readonly rows: number;
-  /** Of the last fix that was read; `afterMs` where there was none. */
+  /** Of the last that was read; `afterMs` where there was none. */
   readonly reachedMs: number;
-  /** There are no more up to `untilMs`. */
+  /** There are no more. */
   readonly isWhole: boolean;
 }
 
@@ -59,12 +61,13 @@ export async function refold(options: RefoldOptions): Promise<Refolded> {
   const context: DeriveContext = { bounds, fences, onFencesLeftOut: () => undefined };
   let newest: Fix | null = null;
   let hasEndedTrip = false;
-  let lapsedMs = -1;
+  /** Of what is being taken. */
+  let takenMs = -1;
   let reachedMs = options.afterMs;
   let rows = 0;
 
   function emit(output: Output): void {
-    const toldMs = Math.max(state.timeMs, lapsedMs);
+    const toldMs = Math.max(state.timeMs, takenMs);
     if (output.kind === 'vehicleEvent') {
       const { vehicle: _id, ...told } = output.event;
       events.push({ key, toldMs, ...told });
@@ -76,6 +79,7 @@ export async function refold(options: RefoldOptions): Promise<Refolded> {
 
   function take(fix: Fix): void {
     const { flags } = fix;
+    takenMs = fix.timeMs;
     const beforeMs = state.timeMs;
     hasEndedTrip = false;
     const flag = advance(state, fix, context, emit);
@@ -87,8 +91,13 @@ export async function refold(options: RefoldOptions): Promise<Refolded> {
     }
   }
 
+  function takeStatus(status: HeardStatus): void {
+    takenMs = status.timeMs;
+    applyStatus(state, status, context, emit);
+  }
+
   function lapseAt(timeMs: number): void {
-    lapsedMs = timeMs;
+    takenMs = timeMs;
     lapse(state, timeMs + 1, context, emit);
   }
 
@@ -98,18 +107,25 @@ export async function refold(options: RefoldOptions): Promise<Refolded> {
 
   let isWhole = false;
   while (!isWhole && rows < bounds.recomputeRowsMax) {
-    const page = await options.read(reachedMs, bounds.recomputePageRowsMax);
-    for (const fix of page) {
+    const read = await options.read(reachedMs, bounds.recomputePageRowsMax);
+    isWhole = read.length < bounds.recomputePageRowsMax;
+    // A fix and a status of one time go together.
+    const page = isWhole ? read : read.filter(({ timeMs }) => timeMs !== read.at(-1)?.timeMs);
+    for (const past of page) {
+      if ('status' in past) takeStatus(past.status);
       // A state that has lapsed is further than its last fix.
-      if (fix.timeMs > state.timeMs) take(fix);
+      else if (past.timeMs > state.timeMs) take(past.fix);
     }
     rows += page.length;
     reachedMs = page.at(-1)?.timeMs ?? reachedMs;
-    isWhole = page.length < bounds.recomputePageRowsMax;
   }
   // The next round goes on from here. What a silence had ended before it ends again.
-  if (!isWhole) keepState();
-  else lapseAt(options.untilMs);
+  if (isWhole) {
+    lapseAt(options.untilMs);
+  } else {
+    state.timeMs = Math.max(state.timeMs, reachedMs);
+    keepState();
+  }
   const kept = thinned(states, reachedMs);
   return {
     state,

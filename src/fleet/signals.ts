@@ -2,9 +2,10 @@
  * What the attributes of fixes and status frames say: ignition, battery, power, tampering.
  * Invariant: an event is a change. What is heard of for the first time changes nothing, but for what is bad at once: a
  * low battery, tampering. A low battery is told again only after it was charged.
- * Bound: five fields; attributes are parsed only where they hold one of these names.
+ * Bound: seven fields; attributes are parsed only where they hold one of these names.
  */
 import type { Limits } from '../limits.ts';
+import { signalNames } from '../store/status.ts';
 import type { Plain, PlainMap } from '../wire/types.ts';
 import { eventAt, type Emit, type Moment } from './output.ts';
 
@@ -18,14 +19,23 @@ export interface Signals {
   power: Switch;
   isBatteryLow: boolean;
   isTampered: boolean;
+  /** Of the newest fix or status that was taken. */
+  signalsAtMs: number;
+  /** Of the newest status that has changed something. */
+  signalsChangedMs: number;
 }
 
-const namePattern = /"(?:ignition|batteryLevel|power|tamper)"/;
+const namePattern = new RegExp(`"(?:${signalNames.join('|')})"`);
 
 /** The attributes of a fix that mean something here; `null` where there are none. */
 export function signalsIn(attributes: string | null): PlainMap | null {
   if (attributes === null || !namePattern.test(attributes)) return null;
   return JSON.parse(attributes) as PlainMap;
+}
+
+/** The same of what is parsed already. */
+export function hasSignals(attributes: PlainMap): boolean {
+  return signalNames.some((name) => Object.hasOwn(attributes, name));
 }
 
 export function stepSignals(
@@ -36,6 +46,7 @@ export function stepSignals(
   bounds: SignalBounds,
   emit: Emit,
 ): void {
+  signals.signalsAtMs = at.timeMs;
   stepIgnition(signals, switchOf(attributes['ignition']), vehicle, at, emit);
   stepBattery(signals, attributes['batteryLevel'], vehicle, at, bounds, emit);
   const power = switchOf(attributes['power']);

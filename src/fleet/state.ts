@@ -58,6 +58,8 @@ export function createVehicleState(vehicle: string): VehicleState {
     power: 'unknown',
     isBatteryLow: false,
     isTampered: false,
+    signalsAtMs: neverMs,
+    signalsChangedMs: neverMs,
     speedCms: 0,
     speedMs: neverMs,
     isBraking: false,

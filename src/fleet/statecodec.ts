@@ -11,7 +11,7 @@ import type { Overspeed } from './overspeed.ts';
 import { createVehicleState, type VehicleState } from './state.ts';
 import { neverMs } from './track.ts';
 
-export const stateVersion = 2;
+export const stateVersion = 3;
 
 /** Of a state, beside the parts that have lists of their own. */
 const ownFields = Object.keys(createVehicleState('')).filter(

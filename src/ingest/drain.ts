@@ -2,9 +2,9 @@
  * The way out of the journal: durable records become batches, batches become rows in the database.
  * Invariant: the stored position is never past a row that is not committed; after a crash or an outage the
  * same code reads the same records again from the journal, so there is no second path to keep right. Rows
- * of positions go in any order, events in that of the journal, those of one span after those of the last.
+ * of positions go in any order, events and statuses in that of the journal, those of one span after those of the last.
  * Bound: `batchesInFlightMax` spans of at most `batchBytesMax`, about `batchRowsMax` rows and
- * `eventsPageRowsMax` events in memory; the oldest row waits at most `batchAgeMaxMs` for its span to fill.
+ * `eventsPageRowsMax` events and statuses in memory; the oldest row waits at most `batchAgeMaxMs` for its span to fill.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Journal, JournalRecord } from '../journal/journal.ts';
@@ -12,12 +12,13 @@ import type { Limits } from '../limits.ts';
 import type { Channels } from '../live/channels.ts';
 import { decodeEvent } from '../live/event.ts';
 import type { Batch } from '../store/batch.ts';
+import { decodeStatus } from '../store/status.ts';
 import type { Writer } from '../store/writer.ts';
 import { recordKinds } from './pipeline.ts';
 
 export interface DrainOptions {
   readonly journal: Journal;
-  readonly writer: Pick<Writer, 'write' | 'writeEvents'>;
+  readonly writer: Pick<Writer, 'write' | 'writeEvents' | 'writeStatuses'>;
   readonly channels: Pick<Channels, 'stored'>;
   readonly clock: Clock;
   readonly bounds: Pick<
@@ -60,6 +61,8 @@ export function createDrain(options: DrainOptions): Drain {
   let waiters: (() => void)[] = [];
   /** Every event of the spans so far is stored. */
   let eventsStored = Promise.resolve();
+  /** The same of statuses: of two of one vehicle and time the first stays. */
+  let statusesStored = Promise.resolve();
 
   function wake(): void {
     if (isStopped || isReading || spans.length >= bounds.batchesInFlightMax) return;
@@ -94,7 +97,7 @@ export function createDrain(options: DrainOptions): Drain {
     isDue = journal.durable > cursor;
     spans.push(span);
     wake();
-    await Promise.all([storeEvents(taken), storeRows(taken)]);
+    await Promise.all([storeEvents(taken), storeStatuses(taken), storeRows(taken)]);
     span.isStored = true;
     advance();
     wake();
@@ -111,6 +114,15 @@ export function createDrain(options: DrainOptions): Drain {
       options.channels.stored(events, await writer.writeEvents(events));
     });
     return eventsStored;
+  }
+
+  function storeStatuses(records: readonly JournalRecord[]): Promise<void> {
+    const statuses = records
+      .filter(({ kind }) => kind === recordKinds.status)
+      .map(({ payload }) => decodeStatus(payload));
+    if (statuses.length === 0) return Promise.resolve();
+    statusesStored = statusesStored.then(() => writer.writeStatuses(statuses));
+    return statusesStored;
   }
 
   function advance(): void {
@@ -148,7 +160,7 @@ export function createDrain(options: DrainOptions): Drain {
   };
 }
 
-/** The first records of at most so many rows and so many events together, but one at least. */
+/** The first records of at most so many rows and so many events and statuses together, but one at least. */
 function upTo(
   records: readonly JournalRecord[],
   bounds: Pick<Limits, 'batchRowsMax' | 'eventsPageRowsMax'>,
@@ -157,7 +169,7 @@ function upTo(
   let events = 0;
   const index = records.findIndex((record) => {
     rows += record.rows;
-    events += Number(isEventRecord(record));
+    events += Number(isEventRecord(record) || record.kind === recordKinds.status);
     return rows > bounds.batchRowsMax || events > bounds.eventsPageRowsMax;
   });
   return index < 0 ? records : records.slice(0, Math.max(1, index));

@@ -23,6 +23,7 @@ import type { Presence } from '../live/presence.ts';
 import { emptyFix, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { appendRow, createRows, type Rows } from '../store/row.ts';
+import { statusRecordKind } from '../store/status.ts';
 import { decodeDeviceFrame, decodeFix, type Refused } from '../wire/decode.ts';
 import { ackLevels, fixFlags, frameTypes, type Fix } from '../wire/types.ts';
 import type { DeviceFrame, PositionsFrame, RefreshFrame } from '../wire/types.ts';
@@ -31,7 +32,12 @@ import { chooseLane, type Lane } from './lanes.ts';
 import { validateFix } from './validate.ts';
 
 /** Kinds of journal records; a number never changes its meaning. */
-export const recordKinds = { live: 1, backfill: 2, event: eventRecordKind } as const;
+export const recordKinds = {
+  live: 1,
+  backfill: 2,
+  event: eventRecordKind,
+  status: statusRecordKind,
+} as const;
 
 export interface PipelineOptions {
   readonly journal: Journal;
@@ -118,7 +124,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const { seq } = frame;
     const settle = device.session.defer(seq);
     awaitJournal(device);
-    options.hearing.hear(device, frame, (refused) => {
+    options.hearing.hear(device, frame, (refused, position) => {
       if (device.isClosed) return;
       if (refused === 'journalFull') return shed(device);
       if (refused !== null && isTemporary(refused)) {
@@ -126,8 +132,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         return device.close('insufficientState', refusals[refused].message);
       }
       if (refused !== null) device.refuse(seq, refused, null);
-      // What has happened is durable, and part of it.
-      settle(refused === null ? journal.durable : journal.end);
+      // What has happened is durable, and part of it, where nothing else is said.
+      settle(refused === null ? (position ?? journal.durable) : journal.end);
       advance(device, journal.durable);
       // Nothing may be left to store, and then no batch comes to carry the ack.
       if (journal.durable <= storedPosition) onStored(storedPosition);

@@ -1,6 +1,7 @@
 /**
- * What records of positions say of their vehicles, put back at the start: where they were last, and their folds.
- * Invariant: a fold takes its fixes in the order in which it took them the first time. The rows of a frame are in two
+ * What records of positions and statuses say of their vehicles, put back at the start: where they were last, and their
+ * folds.
+ * Invariant: a fold takes its fixes and statuses in the order in which it took them the first time. The rows of a frame are in two
  * records, one for each lane, and go together by time.
  * Bound: the rows of one frame in memory.
  */
@@ -9,6 +10,7 @@ import { parseVehicleKey } from '../identity.ts';
 import type { JournalRecord } from '../journal/journal.ts';
 import type { Vehicles } from '../live/vehicles.ts';
 import { decodeRow, type DecodedRow } from '../store/row.ts';
+import { decodeStatus, heardOf } from '../store/status.ts';
 import { recordKinds } from './pipeline.ts';
 
 export interface Replay {
@@ -20,7 +22,7 @@ export interface Replay {
 
 export interface ReplayOptions {
   readonly vehicles: Pick<Vehicles, 'restore' | 'open'>;
-  readonly folds: Pick<Folds, 'replay'>;
+  readonly folds: Pick<Folds, 'replay' | 'replayStatus'>;
 }
 
 export function createReplay({ vehicles, folds }: ReplayOptions): Replay {
@@ -47,6 +49,11 @@ export function createReplay({ vehicles, folds }: ReplayOptions): Replay {
         }
       } else if (kind === recordKinds.backfill) {
         flush(rowsOf(payload));
+      } else if (kind === recordKinds.status) {
+        flush([]);
+        const status = decodeStatus(payload);
+        const { tenant, id } = parseVehicleKey(status.key);
+        folds.replayStatus(vehicles.open(tenant, id), heardOf(status));
       }
     },
     end: () => flush([]),

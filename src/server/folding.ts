@@ -27,8 +27,10 @@ import { createGate, type Gate } from '../store/gate.ts';
 import { loadGeofences } from '../store/geofences.ts';
 import {
   detectedTrips,
+  firstFix,
   lateRange,
   readFixes,
+  readPast,
   saveClean,
   saveFlags,
   saveRefold,
@@ -182,10 +184,12 @@ export function createFolding(options: FoldingOptions): Folding {
   };
 }
 
-/** Retention has dropped no position from then on. */
+/** Retention has dropped no position and no status from then on. */
 function keptSinceMs({ config, clock }: Context): number {
-  const { positionsMs } = agesOf(config);
-  return positionsMs === 0 ? 0 : Math.max(0, clock.nowMs() - positionsMs);
+  const { positionsMs, statusesMs } = agesOf(config);
+  // Statuses are kept for no less, but for positions that are kept for ever.
+  const keptMs = positionsMs === 0 ? statusesMs : positionsMs;
+  return keptMs === 0 ? 0 : Math.max(0, clock.nowMs() - keptMs);
 }
 
 function listen(
@@ -256,8 +260,10 @@ function createPastStore({ clock }: Context, database: Database): PastStore & Tr
   return {
     lateRange: (key, sinceMs) => run(lateRange(sql, key, sinceMs)),
     statesBefore: (key, beforeMs) => run(statesBefore(sql, key, beforeMs, statesTried)),
-    fixes: (key, afterMs, untilMs, rows) => run(readFixes(sql, key, afterMs, untilMs, rows)),
     startedTrips: (tenant, vehicle, sinceMs) => run(startedTrips(sql, tenant, vehicle, sinceMs)),
+    fixes: (key, afterMs, untilMs, rows) => run(readFixes(sql, key, afterMs, untilMs, rows)),
+    past: (stretch, rows) => run(readPast(sql, stretch, rows)),
+    firstFix: (key, sinceMs) => run(firstFix(sql, key, sinceMs)),
     trips: ({ tenant, id }, afterMs) => run(detectedTrips(sql, tenant, id, afterMs)),
     saveFlags: (key, fixes) => run(saveFlags(sql, key, fixes)),
     saveRefold: (refold) => run(saveRefold(sql, refold)),

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { createDesk, type Desk } from '../fleet/desk.ts';
 import { createHearing } from '../fleet/hearing.ts';
+import { createStatuses } from '../fleet/statuses.ts';
 import type { TripWitness } from '../fleet/trips.ts';
 import { createDrain, type Drain } from '../ingest/drain.ts';
 import { createPipeline, type Pipeline } from '../ingest/pipeline.ts';
@@ -63,8 +64,7 @@ export function createStages(context: Context, storage: Storage): Stages {
     courier: desk.courier,
     hearing: createHearing({
       desk,
-      onStatus: (tenant, id, timeMs, attributes) =>
-        folds.status(vehicles.open(tenant, id), timeMs, attributes),
+      statuses: createStatuses({ journal, vehicles, folds, clock, metrics, bounds }),
       clock,
       bounds,
     }),

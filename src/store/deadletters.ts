@@ -1,5 +1,5 @@
 /**
- * Fixes and events that the database refused for their content, kept whole in `dead_letters` with the reason.
+ * Fixes, events and statuses that the database refused for their content, kept whole in `dead_letters` with the reason.
  * Invariant: a letter is stored once, however often it is written: an attempt may have succeeded unseen.
  * Bound: the reason is cut to `deadLetterReasonBytesMax` bytes.
  */
@@ -8,14 +8,15 @@ import { messageOf } from '../errors.ts';
 import type { TopicEvent } from './events.ts';
 import { decodeRow } from './row.ts';
 import { sqlstateOf } from './sqlstate.ts';
+import type { StoredStatus } from './status.ts';
 
 export interface DeadLetter {
-  readonly kind: 'fix' | 'event';
+  readonly kind: 'fix' | 'event' | 'status';
   readonly vehicleKey: string | null;
   readonly timeMs: number | null;
   readonly sqlstate: string;
   readonly reason: string;
-  /** The tuple of a fix, the JSON of an event. */
+  /** The tuple of a fix, the JSON of an event or a status. */
   readonly row: Buffer;
 }
 
@@ -29,6 +30,17 @@ export function deadLetterOf(row: Buffer, error: unknown, reasonBytesMax: number
 export function deadEventOf(event: TopicEvent, error: unknown, reasonBytesMax: number): DeadLetter {
   const row = Buffer.from(JSON.stringify(event));
   return { kind: 'event', vehicleKey: null, timeMs: null, row, ...answerOf(error, reasonBytesMax) };
+}
+
+/** The same for one status: of its vehicle and time it says what it was, for these may be the poison. */
+export function deadStatusOf(
+  status: StoredStatus,
+  error: unknown,
+  reasonBytesMax: number,
+): DeadLetter {
+  const row = Buffer.from(JSON.stringify(status));
+  const answer = answerOf(error, reasonBytesMax);
+  return { kind: 'status', vehicleKey: null, timeMs: null, row, ...answer };
 }
 
 function answerOf(error: unknown, reasonBytesMax: number): Pick<DeadLetter, 'sqlstate' | 'reason'> {

@@ -2,10 +2,11 @@
  * What is read to fold a vehicle's past again, and how the result takes the place of what followed before.
  * Invariant: `saveRefold` is one statement: events, states, the newest state and the mark change together, or nothing
  * does. Flags of fixes are changed before it, and again where it has to be repeated.
- * Bound: `rows` fixes a page; the caller's events and states.
+ * Bound: `rows` fixes and statuses a page; the caller's events and states.
  */
 import type { ISql } from 'postgres';
 import { fixFlags, type Fix, type PlainMap } from '../wire/types.ts';
+import { neverFoldedStatus, signalNames, statusFlags, type HeardStatus } from './status.ts';
 import { fixOf, type TrackFix } from './track.ts';
 import {
   distinctEvents,
@@ -24,7 +25,66 @@ import {
 /** A fix with one of these was kept out of everything when it came. */
 const neverFolded = fixFlags.clockSkew | fixFlags.outdated;
 
-/** The first `rows` fixes behind `afterMs` up to `untilMs`, in the order of time. */
+/** A fix or a status of the past. */
+export type Past =
+  | { readonly timeMs: number; readonly fix: Fix }
+  | { readonly timeMs: number; readonly status: HeardStatus };
+
+/** What is read of a vehicle: behind `afterMs`, fixes and statuses each up to a time of their own. */
+export interface Stretch {
+  readonly key: string;
+  readonly afterMs: number;
+  readonly untilMs: number;
+  readonly statusUntilMs: number;
+}
+
+/** The first `rows` fixes and statuses, in the order of time; of one time the status first. */
+export async function readPast(
+  sql: ISql,
+  { key, afterMs, untilMs, statusUntilMs }: Stretch,
+  rows: number,
+): Promise<readonly Past[]> {
+  const page = await sql<(TrackFix & { isStatus: boolean })[]>`
+    select
+      (extract(epoch from time) * 1000)::double precision as "timeMs", is_status as "isStatus",
+      latitude, longitude, speed, course, altitude, accuracy, satellites, flags,
+      attributes::text as attributes
+    from (
+      (
+        select
+          time, false as is_status, latitude, longitude, speed, course, altitude, accuracy,
+          satellites, flags, attributes
+        from positions
+        where vehicle_id = ${key} and time > ${time(sql, afterMs)} and time <= ${time(sql, untilMs)}
+          and flags & ${neverFolded}::integer = 0
+        order by time
+        limit ${rows}
+      )
+      union all
+      (
+        select time, true, 0, 0, null, null, null, null, null, flags, attributes
+        from statuses
+        where vehicle_id = ${key} and time > ${time(sql, afterMs)}
+          and time <= ${time(sql, statusUntilMs)}
+          and flags & ${neverFoldedStatus}::integer = 0
+          and jsonb_exists_any(attributes, ${[...signalNames]}::text[])
+        order by time
+        limit ${rows}
+      )
+    ) as past
+    order by time, is_status desc
+    limit ${rows}`;
+  return page.map(({ isStatus, ...row }): Past => {
+    const { timeMs, flags, attributes } = row;
+    if (!isStatus) return { timeMs, fix: fixOf(row) };
+    return {
+      timeMs,
+      status: { timeMs, flags, attributes: JSON.parse(attributes ?? '{}') as PlainMap },
+    };
+  });
+}
+
+/** The same of fixes alone. */
 export async function readFixes(
   sql: ISql,
   key: string,
@@ -32,41 +92,58 @@ export async function readFixes(
   untilMs: number,
   rows: number,
 ): Promise<readonly Fix[]> {
-  const page = await sql<TrackFix[]>`
-    select
-      (extract(epoch from time) * 1000)::double precision as "timeMs",
-      latitude, longitude, speed, course, altitude, accuracy, satellites, flags,
-      attributes::text as attributes
+  const page = await readPast(sql, { key, afterMs, untilMs, statusUntilMs: afterMs }, rows);
+  return page.flatMap((one) => ('fix' in one ? [one.fix] : []));
+}
+
+/** When the first fix from `sinceMs` on was; null for none. */
+export async function firstFix(sql: ISql, key: string, sinceMs: number): Promise<number | null> {
+  const [row] = await sql<{ timeMs: number }[]>`
+    select (extract(epoch from time) * 1000)::double precision as "timeMs"
     from positions
-    where vehicle_id = ${key} and time > ${time(sql, afterMs)} and time <= ${time(sql, untilMs)}
+    where vehicle_id = ${key} and time >= ${time(sql, sinceMs)}
       and flags & ${neverFolded}::integer = 0
     order by time
-    limit ${rows}`;
-  return page.map(fixOf);
+    limit 1`;
+  return row?.timeMs ?? null;
 }
 
-/** Between which times fixes came late. */
+/** Between which times fixes and statuses came late. */
 export interface LateRange {
   readonly firstMs: number;
+  /** Of fixes; `firstMs` where none did. */
   readonly lastMs: number;
+  readonly lastStatusMs: number;
 }
 
-/** Of the fixes from `sinceMs` on; null where none of them came late. */
+/** Of those from `sinceMs` on; null where none of them came late. */
 export async function lateRange(
   sql: ISql,
   key: string,
   sinceMs: number,
 ): Promise<LateRange | null> {
-  const [row] = await sql<{ firstMs: number | null; lastMs: number | null }[]>`
+  const [row] = await sql<LateRow[]>`
     select
-      (extract(epoch from min(time)) * 1000)::double precision as "firstMs",
-      (extract(epoch from max(time)) * 1000)::double precision as "lastMs"
-    from positions
-    where vehicle_id = ${key} and time >= ${time(sql, sinceMs)}
-      and flags & ${fixFlags.backfill}::integer <> 0 and flags & ${neverFolded}::integer = 0`;
-  const { firstMs = null, lastMs = null } = row ?? {};
-  return firstMs === null || lastMs === null ? null : { firstMs, lastMs };
+      (extract(epoch from least(fixes.first, told.first)) * 1000)::double precision as "firstMs",
+      (extract(epoch from fixes.last) * 1000)::double precision as "lastMs",
+      (extract(epoch from told.last) * 1000)::double precision as "lastStatusMs"
+    from (
+      select min(time) as first, max(time) as last from positions
+      where vehicle_id = ${key} and time >= ${time(sql, sinceMs)}
+        and flags & ${fixFlags.backfill}::integer <> 0 and flags & ${neverFolded}::integer = 0
+    ) as fixes
+    cross join (
+      select min(time) as first, max(time) as last from statuses
+      where vehicle_id = ${key} and time >= ${time(sql, sinceMs)}
+        and flags & ${statusFlags.backfill}::integer <> 0
+        and flags & ${neverFoldedStatus}::integer = 0
+    ) as told`;
+  const { firstMs = null, lastMs = null, lastStatusMs = null } = row ?? {};
+  if (firstMs === null) return null;
+  return { firstMs, lastMs: lastMs ?? firstMs, lastStatusMs: lastStatusMs ?? firstMs };
 }
+
+type LateRow = { readonly [Name in keyof LateRange]: number | null };
 
 /** A trip as its topic has it. */
 export interface StoredTrip {

@@ -54,6 +54,7 @@ const sessionRule: Rule = {
   column: 'ended_at',
   only: 'ended_at is not null',
 };
+const statusRule: Rule = { table: 'statuses', column: 'time' };
 const vehicleEventRule: Rule = { table: 'vehicle_events', column: 'time' };
 const revocationRule: Rule = { table: 'revocations', column: 'expires_at' };
 
@@ -67,7 +68,7 @@ export function createSweeps(ages: RetentionAges, bounds: RetentionBounds): read
   });
   const byRule = (rule: Rule, ageMs: number): Sweep =>
     sweep(rule.table, ageMs, (sql, beforeMs, rows) => dropRows(sql, rule, beforeMs, rows));
-  const { eventsMs, vehicleEventsMs, vehicleStatesMs, sessionsMs } = ages;
+  const { eventsMs, vehicleEventsMs, vehicleStatesMs, statusesMs, sessionsMs } = ages;
   return [
     ...(eventsMs > 0
       ? [
@@ -79,6 +80,7 @@ export function createSweeps(ages: RetentionAges, bounds: RetentionBounds): read
     ...(vehicleStatesMs > 0
       ? [sweep('vehicle_states', vehicleStatesMs, createStateDropper())]
       : []),
+    ...(statusesMs > 0 ? [byRule(statusRule, statusesMs)] : []),
     ...(sessionsMs > 0 ? [byRule(sessionRule, sessionsMs)] : []),
     byRule(revocationRule, revocationAgeMs),
   ];

@@ -15,8 +15,8 @@ export interface StoredVehicleEvent {
   readonly lonE7: number;
   readonly isLate: boolean;
   readonly data: PlainMap;
-  /** The time of the fix that told it; null for a status without a place. */
-  readonly toldMs: number | null;
+  /** The time of the fix or the status that told it. */
+  readonly toldMs: number;
 }
 
 /** The newest of those that are the same event. */

@@ -17,6 +17,8 @@ import { anonymous, deadLetterOf, saveDeadLetter } from './deadletters.ts';
 import type { EventPlace, TopicEvent } from './events.ts';
 import { createEventWriter } from './eventwriter.ts';
 import { judge, type Verdict } from './sqlstate.ts';
+import type { StoredStatus } from './status.ts';
+import { createStatusWriter } from './statuswriter.ts';
 
 export interface WriteResult {
   readonly stored: number;
@@ -31,6 +33,8 @@ export interface Writer {
   write(batch: Batch): Promise<WriteResult>;
   /** The same for events, one call after the other; gives back those that repeat the id of another. */
   writeEvents(events: readonly TopicEvent[]): Promise<readonly EventPlace[]>;
+  /** The same for statuses. */
+  writeStatuses(statuses: readonly StoredStatus[]): Promise<void>;
   /** False from the first failure until an attempt succeeds. */
   readonly isAvailable: boolean;
   /** Tries nothing again; resolves when the attempts under way have ended. */
@@ -63,6 +67,7 @@ export function createWriter(options: WriterOptions): Writer {
   const { counters } = metrics;
   const attempts = createAttempts({ ...options, deadline: database.copy.deadline });
   const eventWriter = createEventWriter({ ...options, attempts, onDead: options.onDeadEvent });
+  const statusWriter = createStatusWriter({ ...options, attempts });
   const writes = new Set<Promise<unknown>>();
 
   async function writeAll(batch: Batch): Promise<WriteResult> {
@@ -136,6 +141,7 @@ export function createWriter(options: WriterOptions): Writer {
     },
     write: (batch) => untilEnd(writeAll(batch)),
     writeEvents: (events) => untilEnd(eventWriter.write(events)),
+    writeStatuses: (statuses) => untilEnd(statusWriter.write(statuses)),
     async close() {
       attempts.close(
         new FleetwireError('WRITER_CLOSED', 'the writer was closed before the rows were stored'),

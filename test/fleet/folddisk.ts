@@ -1,10 +1,19 @@
 /** What journal and database hold of one vehicle, for foldworld.ts: maps in place of files and tables. */
 import type { FoldStore } from '../../src/fleet/foldsaver.ts';
 import type { PastStore } from '../../src/fleet/recompute.ts';
+import { hasSignals } from '../../src/fleet/signals.ts';
 import { recordKinds, type PipelineOptions } from '../../src/ingest/pipeline.ts';
 import type { JournalRecord } from '../../src/journal/journal.ts';
 import type { NewEvent } from '../../src/live/event.ts';
 import { decodeRow } from '../../src/store/row.ts';
+import type { Past } from '../../src/store/refolds.ts';
+import {
+  decodeStatus,
+  heardOf,
+  neverFoldedStatus,
+  statusFlags,
+  type StoredStatus,
+} from '../../src/store/status.ts';
 import type { StoredVehicleEvent } from '../../src/store/vehicleevents.ts';
 import type { KnownVehicle } from '../../src/store/vehicles.ts';
 import { fixFlags, type Fix, type PlainMap } from '../../src/wire/types.ts';
@@ -14,6 +23,7 @@ type Ask = <Answer>(answer: () => Answer) => Promise<Answer>;
 export interface Disk {
   readonly journal: PipelineOptions['journal'];
   readonly rows: ReadonlyMap<number, Fix>;
+  readonly statuses: ReadonlyMap<number, StoredStatus>;
   readonly events: ReadonlyMap<string, StoredVehicleEvent>;
   /** The newest state of each trip. */
   readonly trips: ReadonlyMap<string, PlainMap>;
@@ -43,9 +53,12 @@ export interface Disk {
 
 const neverFolded = fixFlags.clockSkew | fixFlags.outdated;
 
+const isFolded = (past: Past): boolean => 'status' in past && hasSignals(past.status.attributes);
+
 export function createDisk(vehicle: string, rowsMax: number): Disk {
   const records: JournalRecord[] = [];
   const rows = new Map<number, Fix>();
+  const statuses = new Map<number, StoredStatus>();
   const events = new Map<string, StoredVehicleEvent>();
   const trips = new Map<string, PlainMap>();
   const told = new Set<string>();
@@ -85,6 +98,11 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
   function drain(): void {
     for (const { kind, payload } of records.slice(stored)) {
       if (kind === recordKinds.event) continue;
+      if (kind === recordKinds.status) {
+        const status = decodeStatus(payload);
+        if (!statuses.has(status.timeMs)) statuses.set(status.timeMs, status);
+        continue;
+      }
       for (let at = 0; at < payload.length;) {
         const row = decodeRow(payload, at);
         if (!rows.has(row.fix.timeMs)) rows.set(row.fix.timeMs, row.fix);
@@ -98,6 +116,14 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
     return [...rows.values()]
       .filter(({ timeMs, flags }) => {
         return timeMs > afterMs && timeMs <= untilMs && (flags & neverFolded) === 0;
+      })
+      .toSorted((one, other) => one.timeMs - other.timeMs);
+  }
+
+  function statusesIn(afterMs: number, untilMs: number): StoredStatus[] {
+    return [...statuses.values()]
+      .filter(({ timeMs, flags }) => {
+        return timeMs > afterMs && timeMs <= untilMs && (flags & neverFoldedStatus) === 0;
       })
       .toSorted((one, other) => one.timeMs - other.timeMs);
   }
@@ -122,8 +148,13 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
         const late = inOrder(sinceMs - 1, Infinity).filter(({ flags }) => {
           return (flags & fixFlags.backfill) !== 0;
         });
-        const [first, last] = [late[0], late.at(-1)];
-        return first && last ? { firstMs: first.timeMs, lastMs: last.timeMs } : null;
+        const told = statusesIn(sinceMs - 1, Infinity).filter(({ flags }) => {
+          return (flags & statusFlags.backfill) !== 0;
+        });
+        const times = [late, told].map((some) => some.map(({ timeMs }) => timeMs));
+        const firstMs = Math.min(...times.flat());
+        const [lastMs = firstMs, lastStatusMs = firstMs] = times.map((some) => some.at(-1));
+        return firstMs === Infinity ? null : { firstMs, lastMs, lastStatusMs };
       }),
     statesBefore: (key, beforeMs) =>
       ask(() =>
@@ -133,12 +164,19 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
           .slice(0, 2)
           .map(([timeMs, state]) => ({ key, timeMs, state })),
       ),
-    fixes: (_key, afterMs, untilMs, count) =>
-      ask(() =>
-        inOrder(afterMs, untilMs)
-          .slice(0, count)
-          .map((fix) => structuredClone(fix)),
-      ),
+    past: ({ afterMs, untilMs, statusUntilMs }, count) =>
+      ask(() => {
+        const told = statusesIn(afterMs, statusUntilMs).map((status): Past => {
+          return { timeMs: status.timeMs, status: heardOf(status) };
+        });
+        const fixes = inOrder(afterMs, untilMs).map((fix): Past => {
+          return { timeMs: fix.timeMs, fix: structuredClone(fix) };
+        });
+        return [...told.filter(isFolded), ...fixes]
+          .toSorted((one, other) => one.timeMs - other.timeMs)
+          .slice(0, count);
+      }),
+    firstFix: (_key, sinceMs) => ask(() => inOrder(sinceMs - 1, Infinity)[0]?.timeMs ?? null),
     trips: (_vehicle, afterMs) =>
       ask(() =>
         [...trips]
@@ -169,6 +207,7 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
   return {
     journal,
     rows,
+    statuses,
     events,
     trips,
     states,

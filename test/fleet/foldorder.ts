@@ -3,9 +3,10 @@
  * what they tell in the order of their time.
  */
 import { expect } from 'vitest';
-import { advance, lapse } from '../../src/fleet/derive.ts';
+import { advance, applyStatus, lapse } from '../../src/fleet/derive.ts';
 import { createFenceIndex } from '../../src/fleet/fenceindex.ts';
 import type { Output } from '../../src/fleet/output.ts';
+import { hasSignals } from '../../src/fleet/signals.ts';
 import { createVehicleState } from '../../src/fleet/state.ts';
 import { limits, type Limits } from '../../src/limits.ts';
 import type { Fix, PlainMap } from '../../src/wire/types.ts';
@@ -29,21 +30,48 @@ export function worldOf(bounds: Limits = limits): World {
   return createWorld({ vehicle, fences, nowMs, bounds });
 }
 
-/** What the fixes tell in order, and their flags. */
-export function inOrder(fixes: readonly Fix[], bounds: Limits = limits) {
+/** What a device has said without a position. */
+export interface Told {
+  readonly timeMs: number;
+  readonly attributes: PlainMap;
+}
+
+export function say(world: World, { timeMs, attributes }: Told): void {
+  world.tell(timeMs, JSON.stringify(attributes));
+}
+
+export function isPlaced({ vehicles }: World): boolean {
+  return (vehicles.find('default', vehicle)?.last.timeMs ?? -1) >= 0;
+}
+
+/** What the fixes and statuses tell in order, and the flags of the fixes; of one time the status comes first. */
+export function inOrder(
+  fixes: readonly Fix[],
+  bounds: Limits = limits,
+  statuses: readonly Told[] = [],
+) {
   const state = createVehicleState(vehicle);
   const outputs: Output[] = [];
   const context = { bounds, fences: fences.of('default'), onFencesLeftOut: () => {} };
   const emit = (output: Output): void => void outputs.push(output);
   const flags = new Map<number, number>();
-  for (const fix of fixes) flags.set(fix.timeMs, advance(state, { ...fix }, context, emit));
+  const all = [...statuses, ...fixes].toSorted((one, other) => one.timeMs - other.timeMs);
+  for (const one of all) {
+    if ('latE7' in one) flags.set(one.timeMs, advance(state, { ...one }, context, emit));
+    else if (hasSignals(one.attributes)) applyStatus(state, { ...one, flags: 0 }, context, emit);
+  }
   lapse(state, nowMs + dayMs, context, emit);
   return { outputs, flags };
 }
 
-export function expectInOrder(world: World, fixes: readonly Fix[], bounds: Limits = limits): void {
+export function expectInOrder(
+  world: World,
+  fixes: readonly Fix[],
+  bounds: Limits = limits,
+  statuses: readonly Told[] = [],
+): void {
   const { disk } = world;
-  const { outputs, flags } = inOrder(fixes, bounds);
+  const { outputs, flags } = inOrder(fixes, bounds, statuses);
   const events = new Map(
     eventsOf(outputs).map(({ timeMs, kind, subject, latE7, lonE7, data }) => {
       return [`${timeMs} ${kind} ${subject}`, { latE7, lonE7, data }];

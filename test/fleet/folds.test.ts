@@ -1,14 +1,17 @@
 /** The folds beside what recompute.test.ts shows of them: statuses, what is restored, and tails. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFenceIndex } from '../../src/fleet/fenceindex.ts';
-import { createFolds, emptyState, type Folds } from '../../src/fleet/folds.ts';
+import { createFolds, type Folds } from '../../src/fleet/folds.ts';
+import { createVehicleState } from '../../src/fleet/state.ts';
+import { decodeState, encodeState } from '../../src/fleet/statecodec.ts';
 import type { VehicleEvent } from '../../src/fleet/output.ts';
 import { limits, type Limits } from '../../src/limits.ts';
 import { createVehicles, type Vehicle, type Vehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { StoredVehicleEvent } from '../../src/store/vehicleevents.ts';
 import type { StoredState } from '../../src/store/vehiclestates.ts';
-import { fixFlags, type Fix } from '../../src/wire/types.ts';
+import { statusFlags, type HeardStatus } from '../../src/store/status.ts';
+import { fixFlags, type Fix, type PlainMap } from '../../src/wire/types.ts';
 import { createManualClock, type ManualClock } from '../support/clock.ts';
 import { drive, fixAt, stand, startMs } from './journeys.ts';
 
@@ -137,17 +140,98 @@ describe('a fold', () => {
 });
 
 describe('a status', () => {
-  it('tells what its attributes say, which is not gone over again', () => {
+  const status = (seconds: number, attributes: PlainMap, flags = 0): HeardStatus => {
+    return { timeMs: startMs + seconds * 1_000, flags, attributes };
+  };
+  const told = () => events.map(({ kind, toldMs }) => `${kind} ${(toldMs - startMs) / 1_000}`);
+
+  it('tells what its attributes say, at its time', () => {
     listen();
-    folds.status(bus, startMs, { tamper: true });
+    expect(folds.status(bus, status(0, { tamper: true }))).toBe(statusFlags.unplaced);
     take(fixAt(10, 0));
-    folds.status(bus, startMs + 11_000, { tamper: true, batteryLevel: 3 });
+    expect(folds.status(bus, status(11, { tamper: true, batteryLevel: 3 }))).toBe(0);
     // Before the first fix it is nowhere.
     expect(heard).toEqual(['batteryLow false', 'tamper false']);
-    expect(events.map(({ kind, toldMs }) => [kind, toldMs])).toEqual([
-      ['batteryLow', null],
-      ['tamper', null],
-    ]);
+    expect(told()).toEqual(['batteryLow 11', 'tamper 11']);
+    expect(marks).toEqual([]);
+  });
+
+  it('that says nothing here, or is from the future, is not taken', () => {
+    take(fixAt(10, 0));
+    expect(folds.status(bus, status(99, { door: 1 }))).toBe(0);
+    expect(folds.status(bus, status(99, { tamper: true }, statusFlags.clockSkew))).toBe(0);
+    expect(folds.status(bus, status(11, { tamper: true }))).toBe(0);
+    expect(told()).toEqual(['tamper 11']);
+  });
+
+  it('behind a fix is told at once, and folded again where it has changed something', () => {
+    take(fixAt(10, 0));
+    take(fixAt(20, 0));
+    expect(folds.status(bus, status(20, { ignition: true }))).toBe(0);
+    expect(marks).toEqual([`acme/bus-1 ${startMs + 20_000} true`]);
+    take(fixAt(30, 0));
+    folds.status(bus, status(25, { ignition: true }));
+    expect(marks).toHaveLength(1);
+    folds.status(bus, status(29, { ignition: false }));
+    expect(told()).toEqual(['ignitionOff 29']);
+    expect(marks).toHaveLength(2);
+  });
+
+  it('behind another, or behind attributes of a fix, is late', () => {
+    take(fixAt(10, 0));
+    folds.status(bus, status(20, { ignition: true }));
+    expect(folds.status(bus, status(20, { ignition: false }))).toBe(statusFlags.backfill);
+    expect(folds.status(bus, status(12, { ignition: false }))).toBe(statusFlags.backfill);
+    take(fixAt(30, 0, 0, { attributes: '{"power":1}' }));
+    expect(folds.status(bus, status(25, { ignition: false }))).toBe(statusFlags.backfill);
+    expect(told()).toEqual([]);
+    const late = [20, 12, 25].map((seconds) => `acme/bus-1 ${startMs + seconds * 1_000} false`);
+    expect(marks).toEqual(late);
+  });
+
+  it('ahead of fixes leaves them live, and folds again where that makes a difference', () => {
+    take(fixAt(10, 0));
+    folds.status(bus, status(40, { ignition: true }));
+    expect(take(fixAt(20, 0))).toBe(0);
+    expect(marks).toEqual([`acme/bus-1 ${startMs + 20_000} true`]);
+    expect(take(fixAt(30, 0, 0, { attributes: '{"ignition":false}' }))).toBe(0);
+    expect(told()).toEqual([]);
+    folds.status(bus, status(60, { ignition: true }));
+    expect(take(fixAt(50, 0))).toBe(0);
+    expect(marks).toHaveLength(2);
+    expect(take(fixAt(55, 0, 0, { attributes: '{"ignition":true}' }))).toBe(0);
+    expect(marks).toHaveLength(3);
+  });
+
+  it('that the journal brings back is taken where the state has not, and marked where it was late', () => {
+    take(fixAt(10, 0));
+    folds.status(bus, status(20, { tamper: false }));
+    folds.replayStatus(bus, status(20, { tamper: true }));
+    folds.replayStatus(bus, status(21, { tamper: true }, statusFlags.unplaced));
+    folds.replayStatus(bus, status(15, { tamper: true }, statusFlags.backfill));
+    folds.replayStatus(bus, status(22, { door: 1 }));
+    folds.replayStatus(vehicles.open('acme', 'stranger'), status(22, { tamper: true }));
+    expect(told()).toEqual([]);
+    expect(marks).toEqual([`acme/bus-1 ${startMs + 15_000} false`]);
+    folds.replayStatus(bus, status(22, { tamper: true }));
+    expect(told()).toEqual(['tamper 22']);
+  });
+
+  it('while the past is folded again follows behind it', () => {
+    listen();
+    take(fixAt(10, 0));
+    folds.status(bus, status(20, { tamper: false }));
+    const fold = folds.begin('acme/bus-1', 0, startMs + 25_000)!;
+    expect(folds.status(bus, status(24, { tamper: true }))).toBe(statusFlags.backfill);
+    expect(folds.status(bus, status(26, { tamper: true }))).toBe(0);
+    expect(heard).toEqual([]);
+    const bytes = encodeState(fold.state);
+    const state = decodeState('bus-1', bytes)!;
+    state.isTampered = false;
+    state.signalsAtMs = startMs + 20_000;
+    folds.finish(fold, state);
+    expect(heard).toEqual(['tamper false']);
+    expect(told()).toEqual(['tamper 26']);
   });
 });
 
@@ -193,11 +277,11 @@ describe('a past that is folded again', () => {
     listen();
     const half = journey.slice(0, 130);
     for (const fix of half) take(fix);
-    const fold = folds.begin('acme/bus-1', 0)!;
+    const fold = folds.begin('acme/bus-1', 0, 0)!;
     expect(fold.redo?.untilMs).toBe(half.at(-1)!.timeMs);
     for (const fix of journey.slice(130)) take(fix);
     expect(heard).toEqual([]);
-    const state = emptyState(bus);
+    const state = createVehicleState(bus.id);
     state.timeMs = half.at(-1)!.timeMs;
     folds.finish(fold, state);
     expect(fold.state.timeMs).toBe(journey.at(-1)!.timeMs);
@@ -207,8 +291,8 @@ describe('a past that is folded again', () => {
 
   it('that is given up tells what was held back', () => {
     listen();
-    const fold = folds.begin('acme/bus-1', 0)!;
-    expect(() => folds.begin('acme/bus-1', 0)).toThrow(/already/);
+    const fold = folds.begin('acme/bus-1', 0, 0)!;
+    expect(() => folds.begin('acme/bus-1', 0, 0)).toThrow(/already/);
     for (const fix of journey) take(fix);
     expect(heard).toEqual([]);
     folds.abort(fold);
@@ -219,18 +303,18 @@ describe('a past that is folded again', () => {
     folds.stop();
     open({ ...limits, recomputeTailMax: 150 });
     listen();
-    const fold = folds.begin('acme/bus-1', 0)!;
+    const fold = folds.begin('acme/bus-1', 0, 0)!;
     for (const fix of journey.slice(0, 150)) take(fix);
     expect(heard).toEqual([]);
     take(journey[150]!);
     expect(fold.redo).toBe(null);
     expect(heard).toEqual([expect.stringMatching(/^tripStarted/)]);
-    expect(() => folds.finish(fold, emptyState(bus))).toThrow(/not folded again/);
+    expect(() => folds.finish(fold, createVehicleState(bus.id))).toThrow(/not folded again/);
   });
 
   it('is none of a vehicle that cannot be tracked', () => {
     vehicles.track(vehicles.open('acme', 'bus-2'));
-    expect(folds.begin('acme/bus-3', 0)).toBe(null);
-    expect(folds.begin('acme/bus-2', 0)).not.toBe(null);
+    expect(folds.begin('acme/bus-3', 0, 0)).toBe(null);
+    expect(folds.begin('acme/bus-2', 0, 0)).not.toBe(null);
   });
 });

@@ -11,6 +11,7 @@ import { createHarvest } from '../../src/fleet/harvest.ts';
 import { createLateness, type Lateness } from '../../src/fleet/lateness.ts';
 import type { VehicleEvent } from '../../src/fleet/output.ts';
 import { createRecompute, type Recompute } from '../../src/fleet/recompute.ts';
+import { createStatuses, type Statuses } from '../../src/fleet/statuses.ts';
 import { createTripNews, tripEventOf } from '../../src/fleet/tripnews.ts';
 import { createPipeline } from '../../src/ingest/pipeline.ts';
 import { createReplay } from '../../src/ingest/replay.ts';
@@ -34,6 +35,8 @@ export interface World {
   readonly told: readonly VehicleEvent[];
   /** A frame of the vehicle; its fixes in any order. */
   send(fixes: readonly Fix[]): void;
+  /** Attributes without a position, as JSON. */
+  tell(timeMs: number, attributes: string): void;
   /** A write-behind of what has changed. */
   flush(): Promise<void>;
   /** Folds again what is due. */
@@ -67,6 +70,7 @@ interface Life {
   readonly folds: Folds;
   readonly recompute: Recompute;
   readonly writeBehind: WriteBehind;
+  readonly statuses: Statuses;
   send(fixes: readonly Fix[]): void;
   stop(): void;
 }
@@ -147,8 +151,9 @@ export function createWorld(options: WorldOptions): World {
       metrics,
     });
     const send = pipelineOf(vehicles, folds);
+    const statuses = createStatuses({ journal: disk.journal, vehicles, folds, ...common });
     return {
-      ...{ vehicles, lateness, folds, recompute, writeBehind, send },
+      ...{ vehicles, lateness, folds, statuses, recompute, writeBehind, send },
       stop() {
         isDead = true;
         recompute.stop();
@@ -214,6 +219,9 @@ export function createWorld(options: WorldOptions): World {
       return life.vehicles;
     },
     send: (fixes) => life.send(fixes),
+    tell: (timeMs, attributes) => {
+      life.statuses.take('default', vehicle, timeMs, attributes);
+    },
     flush: () => finished(life.writeBehind.flush()),
     async recompute() {
       clock.advance(bounds.recomputeDelayMs);

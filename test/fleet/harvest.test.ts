@@ -18,7 +18,7 @@ beforeEach(() => {
   });
 });
 
-function event(key: string, timeMs: number, toldMs: number | null = timeMs): StoredVehicleEvent {
+function event(key: string, timeMs: number, toldMs = timeMs): StoredVehicleEvent {
   const place = { latE7: 0, lonE7: 0, isLate: false, data: {} };
   return { key, timeMs, kind: 'tamper', subject: '', ...place, toldMs };
 }
@@ -45,13 +45,12 @@ describe('a harvest', () => {
     expect(harvest.take()).toEqual({ events: [event('a', 1)], states: [] });
   });
 
-  it('forgets what fixes of a vehicle have told up to a time, but no status', () => {
+  it('forgets what fixes of a vehicle have told up to a time', () => {
     harvest.addEvent(event('a', 1));
-    harvest.addEvent(event('a', 2, null));
     harvest.addEvent(event('a', 1, 6));
     harvest.addEvent(event('b', 1));
     harvest.forget('a', 5);
-    expect(harvest.take().events).toEqual([event('a', 2, null), event('a', 1, 6), event('b', 1)]);
+    expect(harvest.take().events).toEqual([event('a', 1, 6), event('b', 1)]);
     harvest.addState(state('a', 5));
     harvest.addState(state('a', 6));
     harvest.forget('a', 5);
@@ -61,7 +60,7 @@ describe('a harvest', () => {
   it('that is full drops what comes, counts it, and has the vehicle of an event folded again', () => {
     for (let timeMs = 0; timeMs < 4; timeMs++) harvest.addEvent(event('a', timeMs));
     harvest.addEvent(event('b', 7, 9));
-    harvest.addEvent(event('c', 8, null));
+    harvest.addEvent(event('c', 8));
     harvest.addState(state('d', 9));
     expect(harvest.size).toBe(4);
     expect(dropped).toEqual([

@@ -1,5 +1,4 @@
-/** Fixes in any order, crashes, a database that is away: what is stored in the end is that of the fixes in order. */
-import fc from 'fast-check';
+/** Fixes and statuses that come late: what is stored in the end is that of all in order. */
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/limits.ts';
 import { fixFlags, type Fix } from '../../src/wire/types.ts';
@@ -10,16 +9,16 @@ import {
   fences,
   framesOf,
   inOrder,
-  isFullOnce,
   journey,
   nowMs,
+  say,
   sendAll,
   small,
   worldOf,
+  type Told,
 } from './foldorder.ts';
 import { createWorld, type World } from './foldworld.ts';
 import { eventsOf, fixAt, startMs, tripsOf, vehicle } from './journeys.ts';
-import { life } from './vehiclelife.ts';
 
 describe('fixes in the order of their time', () => {
   it('are told as they come, and nothing is folded again', async () => {
@@ -191,96 +190,57 @@ function isStill(fix: Fix): boolean {
   return !isDrive(fix);
 }
 
-/** What happens between two frames. */
-type Step = 'nothing' | 'flush' | 'recompute' | 'crash' | 'outage' | 'full' | 'drain' | 'lapse';
-
-const step = fc.constantFrom<Step>(
-  ...([
-    'nothing',
-    'nothing',
-    'flush',
-    'recompute',
-    'drain',
-    'crash',
-    'outage',
-    'full',
-    'lapse',
-  ] as const),
-);
-
-async function happen(world: World, what: Step): Promise<void> {
-  const { disk } = world;
-  if (what === 'flush') await world.flush();
-  if (what === 'recompute') await world.recompute();
-  if (what === 'drain') disk.drain();
-  if (what === 'lapse') world.clock.advance(2 * limits.tripLapseMs);
-  if (what === 'crash') world.crash();
-  if (what === 'outage') {
-    disk.isAway = true;
-    await world.flush();
-    await world.recompute();
-    disk.isAway = false;
-  }
-  if (what === 'full') disk.isFull = isFullOnce(3);
-}
-
-describe('any life of a vehicle', () => {
-  const anyBounds = fc.constantFrom(limits, small, {
-    ...small,
-    filterDriftM: 20,
-    filterDuplicateMs: 20_000,
-    harvestPendingMax: 3,
-    tripNewsPendingMax: 1,
+describe('statuses', () => {
+  const told: readonly Told[] = [
+    { timeMs: startMs + 590_000, attributes: { ignition: false, power: true } },
+    { timeMs: startMs + 599_000, attributes: { ignition: true } },
+    { timeMs: startMs + 900_000, attributes: { power: false } },
+    { timeMs: startMs + 1_205_000, attributes: { ignition: false } },
+    { timeMs: startMs + 1_300_000, attributes: { tamper: true, power: 12 } },
+    { timeMs: startMs + 3_000_000, attributes: { power: 0 } },
+  ];
+  it('in order are told as they come, and nothing is folded again', async () => {
+    const world = worldOf();
+    const waiting = [...told];
+    for (const fix of journey) {
+      while (waiting[0] !== undefined && waiting[0].timeMs <= fix.timeMs) {
+        say(world, waiting.shift()!);
+      }
+      world.send([fix]);
+    }
+    await world.settle();
+    expectInOrder(world, journey, limits, told);
+    expect(world.metrics.counters.vehiclesRecomputed).toBe(0);
+    expect(world.disk.statuses.size).toBe(told.length);
+    world.stop();
   });
 
-  it('comes to the same in any order, with crashes, outages and frames in between', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        life,
-        anyBounds,
-        fc.array(fc.nat(1_000), { minLength: 1, maxLength: 40 }),
-        fc.array(step, { minLength: 1, maxLength: 30 }),
-        fc.integer({ min: 1, max: 60 }),
-        fc.array(fc.nat(200), { maxLength: 4 }),
-        async (fixes, bounds, cuts, steps, size, crashes) => {
-          let asked = 0;
-          const world = worldOf(bounds);
-          const frames = shuffled(framesOf(fixes, size), cuts);
-          // Some come while the database is asked.
-          const meanwhile = frames.filter((_, index) => index % 4 === 3);
-          world.onAsk = () => {
-            asked += 1;
-            const frame = meanwhile.shift();
-            if (frame !== undefined) world.send(frame);
-            if (crashes.includes(asked)) world.crash();
-          };
-          for (const [index, frame] of frames.entries()) {
-            if (index % 4 !== 3) world.send(frame);
-            await happen(world, steps[index % steps.length] ?? 'nothing');
-          }
-          world.onAsk = () => undefined;
-          for (const frame of meanwhile) world.send(frame);
-          world.disk.isFull = () => false;
-          await world.settle();
-          expectInOrder(world, fixes, bounds);
-          // And nothing else comes after another start.
-          world.crash();
-          await world.settle();
-          expectInOrder(world, fixes, bounds);
-          world.stop();
-        },
-      ),
-      { numRuns: 200 },
-    );
+  it.each([
+    ['before all fixes but the first', journey.slice(0, 1), told, journey.slice(1)],
+    ['behind all fixes', journey, told, []],
+    ['backwards, and twice', journey, [...told.toReversed(), ...told], []],
+  ])('%s, come to the same', async (_name, first, said, rest) => {
+    const world = worldOf();
+    for (const frame of framesOf(first, 50)) world.send(frame);
+    for (const one of said) {
+      say(world, one);
+      await world.flush();
+    }
+    world.crash();
+    for (const frame of framesOf(rest, 50)) world.send(frame);
+    await world.settle();
+    expectInOrder(world, journey, limits, told);
+    world.stop();
+  });
+
+  it('that are behind a fix are told at once, and where they happened in the end', async () => {
+    const world = worldOf();
+    for (const frame of framesOf(journey.slice(0, 240), 50)) world.send(frame);
+    say(world, told[0]!);
+    say(world, told[2]!);
+    expect(world.told.map(({ kind }) => kind)).toContain('powerCut');
+    await world.settle();
+    expectInOrder(world, journey.slice(0, 240), limits, [told[0]!, told[2]!]);
+    world.stop();
   });
 });
-
-/** Each frame changes places with another that the numbers say; some frames are turned around. */
-function shuffled(frames: readonly Fix[][], cuts: readonly number[]): Fix[][] {
-  const mixed = frames.map((frame, index) => (index % 3 === 2 ? frame.toReversed() : frame));
-  for (const [index, cut] of cuts.entries()) {
-    const [one, other] = [index % mixed.length, cut % mixed.length];
-    [mixed[one], mixed[other]] = [mixed[other]!, mixed[one]!];
-  }
-  return mixed;
-}

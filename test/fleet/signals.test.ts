@@ -50,8 +50,10 @@ describe('attributes', () => {
     const emit = (output: Output): void => void outputs.push(output);
     const fix = fixAt(0, 100);
     advance(state, fix, contextOf(), emit);
-    applyStatus(state, startMs + 500, { power: true }, contextOf(), emit);
-    applyStatus(state, startMs + 900, { power: false }, contextOf(), emit);
+    const say = (ms: number, attributes: PlainMap): void =>
+      applyStatus(state, { timeMs: startMs + ms, flags: 0, attributes }, contextOf(), emit);
+    say(500, { power: true });
+    say(900, { power: false });
     expect(eventsOf(outputs)).toEqual([
       {
         vehicle,

@@ -90,12 +90,12 @@ describe('a state as bytes', () => {
       Object.keys(part ?? {}).join(' '),
     );
     expect({ stateVersion, layout }).toEqual({
-      stateVersion: 2,
+      stateVersion: 3,
       layout: [
         'vehicle journey over fences timeMs acceptedMs acceptedLatE7 acceptedLonE7 acceptedDigest jumps ' +
           'odometerM movingMs latE7 lonE7 fixes sinceMs lastMs entryLatE7 entryLonE7 pathM pathMovingMs ' +
           'pathTopCms stepMs stepLatE7 stepLonE7 strayMs strayLatE7 strayLonE7 strayCms ' +
-          'ignition ignitionSinceMs power isBatteryLow isTampered ' +
+          'ignition ignitionSinceMs power isBatteryLow isTampered signalsAtMs signalsChangedMs ' +
           'speedCms speedMs isBraking isAccelerating',
         'isStarted isStopped startMs latE7 lonE7 sinceMs fixes odometerM movingMs topSpeedCms ' +
           'awaySinceMs stopsCount stops',

@@ -10,6 +10,7 @@ import { limits } from '../../src/limits.ts';
 import { encodeEvent } from '../../src/live/event.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { EventPlace } from '../../src/store/events.ts';
+import { encodeStatus } from '../../src/store/status.ts';
 import { rowFormat } from '../../src/store/row.ts';
 import { topicEvent } from '../live/events.ts';
 import { rowsOf, track } from '../store/fixes.ts';
@@ -61,6 +62,9 @@ beforeEach(async () => {
         await held(`${lane} ${rows}`);
         return { stored: rows, duplicates: 0, conflicting: 0, dead: 0 };
       },
+      async writeStatuses(statuses) {
+        await held(`statuses ${statuses.map(({ timeMs }) => timeMs).join(' ')}`);
+      },
       writeEvents: (events) => held(`events ${events.map(({ offset }) => offset).join(' ')}`),
     },
     channels: {
@@ -86,6 +90,13 @@ function appendEvents(...offsets: readonly number[]): void {
   }
 }
 
+function appendStatuses(...times: readonly number[]): void {
+  for (const timeMs of times) {
+    const status = { key: 'veh-1', timeMs, flags: 0, receivedAtMs: 1, attributes: '{}' };
+    journal.append(recordKinds.status, 0, encodeStatus(status));
+  }
+}
+
 function appendRows(count: number): void {
   journal.append(recordKinds.live, count, rowsOf(track('veh-1', count)));
 }
@@ -99,6 +110,37 @@ async function take(): Promise<void> {
 
 const turn = (): Promise<void> => new Promise(setImmediate);
 const asked = (): readonly string[] => writes.map(({ what }) => what);
+
+describe('statuses on their way to the database', () => {
+  it('are saved beside all else of their span, which is stored when all of it is', async () => {
+    appendRows(2);
+    appendStatuses(7, 8);
+    appendEvents(1);
+    await take();
+    expect(asked()).toEqual(['live 2', 'events 1', 'statuses 7 8']);
+    for (const index of [0, 1]) writes[index]?.end();
+    await turn();
+    expect(drain.stored).toBe(0);
+    writes[2]?.end();
+    await turn();
+    expect(drain.stored).toBe(journal.durable);
+  });
+
+  it('of a later span wait for those of the one before, and are so many in one', async () => {
+    appendStatuses(1, 2, 3, 4);
+    await take();
+    expect(asked()).toEqual(['statuses 1 2 3']);
+    writes[0]?.end();
+    await turn();
+    expect(asked()).toEqual(['statuses 1 2 3', 'statuses 4']);
+  });
+
+  it('that cannot be read are a failure', async () => {
+    journal.append(recordKinds.status, 0, Buffer.from([0x91, 2]));
+    await take();
+    expect(failures.map(String)).toEqual(['Error: a status of the journal has format 2, not 1']);
+  });
+});
 
 describe('events on their way to the database', () => {
   it('are saved beside the batches of their span, which is stored when all of it is', async () => {

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock.ts';
 import { createCourier, type Courier } from '../../src/fleet/courier.ts';
 import type { Heard, HeardFrame } from '../../src/fleet/hearing.ts';
 import type { Connection, Device } from '../../src/ingest/device.ts';
-import { createPipeline, type Pipeline } from '../../src/ingest/pipeline.ts';
+import { createPipeline, recordKinds, type Pipeline } from '../../src/ingest/pipeline.ts';
 import { openJournal, type Journal } from '../../src/journal/journal.ts';
 import { limits } from '../../src/limits.ts';
 import { createVehicles } from '../../src/live/vehicles.ts';
@@ -117,6 +117,20 @@ describe('a frame that is no positions', () => {
       [17, 1, 1],
       [17, 1, 2],
     ]);
+  });
+
+  it('that is in the journal itself is acked when that holds it', async () => {
+    const { device, peer } = connect('veh-1');
+    send(device, [frameTypes.status, 1, now, { power: true }]);
+    const position = journal.append(recordKinds.status, 0, Buffer.of(1));
+    heard[0]?.done(null, position);
+    expect(peer.sent).toEqual([]);
+    await journal.flush();
+    expect(peer.sent).toEqual([[17, 1, 1]]);
+    pipeline.onStored(position - 1);
+    expect(peer.sent).toHaveLength(1);
+    pipeline.onStored(position);
+    expect(peer.sent.at(-1)).toEqual([17, 1, 2]);
   });
 
   it('is refused for good by itself, and acked', () => {

@@ -71,7 +71,8 @@ async function open(ackFirst: 'journaled' | 'stored' = 'journaled'): Promise<voi
         throw error;
       },
     },
-    createReplay({ vehicles, folds: { replay: () => undefined } }).take,
+    createReplay({ vehicles, folds: { replay: () => undefined, replayStatus: () => undefined } })
+      .take,
   );
   ({ journal } = opened);
   pipeline = createPipeline({

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { recordKinds } from '../../src/ingest/pipeline.ts';
 import { createReplay } from '../../src/ingest/replay.ts';
 import { createVehicles } from '../../src/live/vehicles.ts';
+import { encodeStatus } from '../../src/store/status.ts';
 import { placed, rowsOf } from '../store/fixes.ts';
 
 type Row = ReturnType<typeof placed>;
@@ -14,18 +15,29 @@ function replayed(records: readonly (readonly [kind: number, rows: readonly Row[
     folds: {
       replay: ({ key, isTracked }, { timeMs }) =>
         seen.push(`${key} ${(timeMs - placed('', 0).fix.timeMs) / 1_000} ${isTracked}`),
+      replayStatus: ({ key }, { flags, attributes }) =>
+        seen.push(`${key} says ${JSON.stringify(attributes)} ${flags}`),
     },
   });
   for (const [kind, rows] of records) {
-    const payload = kind === recordKinds.event ? Buffer.of(1) : rowsOf(rows);
+    const payload = payloadOf(kind, rows);
     replay.take({ kind, rows: rows.length, payload, start: 0, end: 0 });
   }
   replay.end();
   return { vehicles, seen };
 }
 
+function payloadOf(kind: number, rows: readonly Row[]): Buffer {
+  if (kind === event) return Buffer.of(1);
+  const [first] = rows;
+  if (kind !== status || first === undefined) return rowsOf(rows);
+  const attributes = '{"power":1}';
+  const { key, receivedAtMs, fix } = first;
+  return Buffer.from(encodeStatus({ key, timeMs: fix.timeMs, flags: 4, receivedAtMs, attributes }));
+}
+
 const rows = (key: string, ...seconds: number[]): Row[] => seconds.map((one) => placed(key, one));
-const { live, backfill, event } = recordKinds;
+const { live, backfill, event, status } = recordKinds;
 
 it('takes the rows of a frame in the order of their time, whatever their lanes', () => {
   const { seen } = replayed([
@@ -36,6 +48,17 @@ it('takes the rows of a frame in the order of their time, whatever their lanes',
     [live, rows('a', 6)],
   ]);
   expect(seen).toEqual(['a 1 true', 'a 2 true', 'a 3 true', 'a 4 true', 'a 5 true', 'a 6 true']);
+});
+
+it('takes a status between the frames that it stood between', () => {
+  const { seen, vehicles } = replayed([
+    [live, rows('a', 5)],
+    [status, rows('a', 9)],
+    [backfill, rows('a', 4)],
+    [status, rows('b', 1)],
+  ]);
+  expect(seen).toEqual(['a 5 true', 'a says {"power":1} 4', 'a 4 true', 'b says {"power":1} 4']);
+  expect(vehicles.find('default', 'b')).toBe(null);
 });
 
 it('keeps vehicles apart, and knows where those of the live lane are', () => {

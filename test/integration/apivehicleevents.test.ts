@@ -33,7 +33,7 @@ const told = (
   lonE7: -86_000_001,
   isLate: minute % 2 === 1,
   data: { minute },
-  toldMs: null,
+  toldMs: startMs,
 });
 
 /** Several at one time, to see that no page boundary between them loses or repeats one. */

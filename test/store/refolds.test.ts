@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   detectedTrips,
+  firstFix,
   lateRange,
-  readFixes,
+  readPast,
   saveClean,
   saveFlags,
   saveRefold,
@@ -17,6 +18,8 @@ import {
   saveVehicleStates,
   statesBefore,
 } from '../../src/store/vehiclestates.ts';
+import { statusFlags, type StoredStatus } from '../../src/store/status.ts';
+import { lastStatus, saveStatuses } from '../../src/store/statuses.ts';
 import { saveVehicles } from '../../src/store/vehicles.ts';
 import { createWriter } from '../../src/store/writer.ts';
 import { limits } from '../../src/limits.ts';
@@ -36,7 +39,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   const { sql } = test.database;
-  await sql`truncate positions, vehicles, vehicle_events, vehicle_states, vehicle_dirty, trips`;
+  await sql`truncate positions, statuses, vehicles, vehicle_events, vehicle_states, vehicle_dirty, trips`;
 });
 
 afterAll(() => test.cleanup());
@@ -92,7 +95,7 @@ const refoldOf = (change: Partial<Refold>): Refold => ({
 describe('events of vehicles', () => {
   it('come back as they were saved last, a page at a time', async () => {
     const { sql } = test.database;
-    const some = [event(1), event(2, { subject: '', toldMs: null }), event(2), event(3)];
+    const some = [event(1), event(2, { subject: '' }), event(2), event(3)];
     await saveVehicleEvents(sql, [event(3, { data: {} }), ...some]);
     await saveVehicleEvents(sql, some);
     await saveVehicleEvents(sql, [event(1, { key: 'bus-1' })]);
@@ -143,17 +146,53 @@ describe('fixes of a vehicle', () => {
     });
     await writer.write(batchOf(fixes.toReversed()));
     const { sql } = test.database;
-    const read = await readFixes(sql, key, at(1), at(7), 3);
-    expect(read).toEqual([fixes[1]!.fix, fixes[2]!.fix, fixes[5]!.fix]);
-    expect(await readFixes(sql, key, at(0), at(1), 3)).toEqual([fixes[0]!.fix]);
-    expect(await lateRange(sql, key, at(0))).toEqual({ firstMs: at(3), lastMs: at(6) });
-    expect(await lateRange(sql, key, at(7))).toBe(null);
+    const status = (seconds: number, flags = 0, attributes = '{"power": 12.5}') => {
+      return { key, timeMs: at(seconds), flags, receivedAtMs: at(99), attributes };
+    };
+    const told = [
+      status(2),
+      status(3, statusFlags.late | statusFlags.backfill),
+      status(4, statusFlags.unplaced | statusFlags.backfill),
+      status(6, 0, '{"door": 1, "x": {"power": 1}}'),
+      status(9, statusFlags.backfill),
+      status(11),
+    ];
+    expect(await saveStatuses(sql, [...told, status(3, 0, '{"power": 0}')])).toBe(6);
+    expect(await saveStatuses(sql, told)).toBe(0);
+    const past = (afterS: number, untilS: number, statusUntilS: number, rows: number) => {
+      const until = { untilMs: at(untilS), statusUntilMs: at(statusUntilS) };
+      return readPast(sql, { key, afterMs: at(afterS), ...until }, rows);
+    };
+    const asPast = ({ fix }: (typeof fixes)[number]) => ({ timeMs: fix.timeMs, fix });
+    const asTold = ({ timeMs, flags }: StoredStatus) => {
+      return { timeMs, status: { timeMs, flags, attributes: { power: 12.5 } } };
+    };
+    expect(await past(1, 7, 10, 4)).toEqual([
+      asTold(told[0]!),
+      asPast(fixes[1]!),
+      asTold(told[1]!),
+      asPast(fixes[2]!),
+    ]);
+    expect(await past(3, 6, 10, 9)).toEqual([asPast(fixes[5]!), asTold(told[4]!)]);
+    expect(await past(0, 1, 1, 3)).toEqual([asPast(fixes[0]!)]);
+    expect([await firstFix(sql, key, at(4)), await firstFix(sql, key, at(8))]).toEqual([
+      at(6),
+      null,
+    ]);
+    expect(await lastStatus(sql, key)).toEqual({ timeMs: at(11), attributes: { power: 12.5 } });
+    expect(await lastStatus(sql, 'nobody')).toBe(null);
+    const range = { lastMs: at(6), lastStatusMs: at(9) };
+    expect(await lateRange(sql, key, at(0))).toEqual({ firstMs: at(3), ...range });
+    expect(await lateRange(sql, key, at(4))).toEqual({ firstMs: at(6), ...range });
+    const late = { firstMs: at(9), lastMs: at(9), lastStatusMs: at(9) };
+    expect(await lateRange(sql, key, at(7))).toEqual(late);
+    expect(await lateRange(sql, key, at(10))).toBe(null);
     await saveFlags(sql, key, [
       { timeMs: at(3), flags: 36 },
       { timeMs: at(99), flags: 1 },
     ]);
     await saveFlags(sql, key, []);
-    expect((await readFixes(sql, key, at(2), at(3), 3))[0]?.flags).toBe(36);
+    expect(await past(2, 3, 0, 3)).toMatchObject([{ fix: { flags: 36 } }]);
   });
 });
 
@@ -164,7 +203,7 @@ describe('a refold', () => {
       event(9),
       event(8, { toldMs: at(11) }),
       event(12),
-      event(13, { toldMs: null }),
+      event(13, { toldMs: at(2) }),
       event(14),
       event(12, { key: 'bus-1' }),
     ]);
@@ -192,7 +231,7 @@ describe('a refold', () => {
     });
     for (let times = 0; times < 2; times++) {
       await saveRefold(sql, refold);
-      expect(await events()).toEqual([event(9), event(13, { toldMs: null }), ...told]);
+      expect(await events()).toEqual([event(9), event(13, { toldMs: at(2) }), ...told]);
       expect(await statesAt()).toEqual([15, 12, 10]);
       expect(await dirty()).toEqual({});
     }

@@ -9,6 +9,7 @@ const tables = [
   'notifications',
   'commands',
   'vehicle_events',
+  'statuses',
   'sessions',
   'revocations',
   'dead_letters',
@@ -53,8 +54,10 @@ const rows: Readonly<Record<(typeof tables)[number], string>> = {
       updated_at)
     select 'acme', 'v', id, 'n', 'p', ${ever}, 'u', ${ever}, is_open, 1, '{}', at from told`,
   vehicle_events: `insert into vehicle_events
-    (vehicle_id, time, kind, subject, latitude, longitude, is_late, data)
-    select id, at, 'overspeed', '', 0, 0, false, '{}' from told where not is_open`,
+    (vehicle_id, time, kind, subject, latitude, longitude, is_late, data, told_at)
+    select id, at, 'overspeed', '', 0, 0, false, '{}', at from told where not is_open`,
+  statuses: `insert into statuses (vehicle_id, time, received_at, flags, attributes)
+    select id, at, ${ever}, 0, '{}' from told where not is_open`,
   sessions: `insert into sessions
     (id, node, tenant, subject, role, plane, address, started_at, ended_at)
     select gen_random_uuid(), 'n', 'acme', id, 'device', 'ingest', '::1', ${ever},
@@ -69,6 +72,7 @@ const rows: Readonly<Record<(typeof tables)[number], string>> = {
 };
 
 const idColumns: Readonly<Record<string, string>> = {
+  statuses: 'vehicle_id',
   vehicle_events: 'vehicle_id',
   sessions: 'subject',
   revocations: 'token_id',
@@ -97,7 +101,7 @@ describe('rows', () => {
     async (table) => {
       await fill();
       expect((await sweeper()())[table]).toBe(7);
-      const hasOpen = table !== 'vehicle_events';
+      const hasOpen = table !== 'vehicle_events' && table !== 'statuses';
       expect(await idsLeft(table)).toEqual([...(hasOpen ? ['open'] : []), 'young']);
     },
   );

@@ -15,6 +15,7 @@ const everything: RetentionAges = {
   eventsMs: ageMs,
   vehicleEventsMs: ageMs,
   vehicleStatesMs: ageMs,
+  statusesMs: ageMs,
   sessionsMs: ageMs,
 };
 

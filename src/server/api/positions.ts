@@ -1,5 +1,6 @@
 /**
- * The last known positions, from memory: all that the caller may see, those of some vehicles or of an area.
+ * The last known positions, from memory: all that the caller may see, those of some vehicles or of an area. The last
+ * status of one vehicle is in the database.
  * Invariant: pages go on by vehicle id, so that a vehicle that is there all the time comes once, whatever
  * moves meanwhile. Every vehicle is asked of the access table.
  * Bound: `apiPageRowsMax` a page; of an area one look at each vehicle of the tenant.
@@ -11,6 +12,8 @@ import { mayFollow, seesAll } from '../../live/access.ts';
 import type { Bounds } from '../../live/grid.ts';
 import { parseBounds } from '../../live/topics.ts';
 import { neverMs, type Vehicle, type Vehicles } from '../../live/vehicles.ts';
+import type { Reader } from '../../store/reader.ts';
+import { lastStatus } from '../../store/statuses.ts';
 import type { PlainMap } from '../../wire/types.ts';
 import { cursorText, makeCursor, readCursor, vehicleCursor } from './cursor.ts';
 import { countOf, vehiclesOf } from './query.ts';
@@ -21,6 +24,11 @@ import { createRoster } from './roster.ts';
 export interface PositionsOptions {
   readonly vehicles: Pick<Vehicles, 'find' | 'ofTenant' | 'size'>;
   readonly bounds: Pick<Limits, 'apiPageRowsMax' | 'apiVehiclesMax'>;
+}
+
+export interface VehicleOptions {
+  readonly vehicles: Pick<Vehicles, 'find'>;
+  readonly reader: Pick<Reader, 'ask'>;
 }
 
 const areaText = z.string().transform((text, context) => {
@@ -84,16 +92,17 @@ export function listPositions({ vehicles, bounds }: PositionsOptions): Operation
   });
 }
 
-/** GET /v1/vehicles/{vehicle} */
-export function getVehicle(vehicles: Pick<Vehicles, 'find'>): Operation {
-  return operation(z.object({}), ({ identity, path }) => {
+/** GET /v1/vehicles/{vehicle}: with what its device has said last beside its positions. */
+export function getVehicle({ vehicles, reader }: VehicleOptions): Operation {
+  return operation(z.object({}), async ({ identity, path }) => {
     const id = path['vehicle'] ?? '';
     const refused = refusalOfVehicle(identity, id);
     if (refused !== null) return refused;
     const vehicle = vehicles.find(identity.tenant, id);
     if (vehicle === null || vehicle.last.timeMs === neverMs) return { refused: 'unknownVehicle' };
+    const status = await reader.ask((sql) => lastStatus(sql, vehicle.key));
     const { receivedAtMs, offlineReason } = vehicle;
-    return jsonReply({ ...positionOf(vehicle), receivedAtMs, offlineReason });
+    return jsonReply({ ...positionOf(vehicle), receivedAtMs, offlineReason, status });
   });
 }
 

@@ -40,7 +40,7 @@ export function createResources(options: ResourcesOptions): readonly Resource[] 
   return [
     { path: '/v1/openapi.json', isPublic: true, operations: { get: getDocument() } },
     { path: '/v1/positions', operations: { get: listPositions(options) } },
-    { path: '/v1/vehicles/{vehicle}', operations: { get: getVehicle(options.vehicles) } },
+    { path: '/v1/vehicles/{vehicle}', operations: { get: getVehicle(options) } },
     { path: '/v1/vehicles/{vehicle}/track', operations: { get: getTrack(options) } },
     { path: '/v1/vehicles/{vehicle}/summaries', operations: { get: listSummaries(options) } },
     { path: '/v1/vehicle-events', operations: { get: listVehicleEvents(options) } },
