@@ -27,7 +27,6 @@ export const refusals = {
     message: 'a vehicle id is 1 to 64 characters of A-Z a-z 0-9 . _ : -, the first no punctuation',
   },
   vehicleNotAllowed: { code: 113, message: 'the token does not speak for this vehicle' },
-  notTaken: { code: 114, message: 'this engine does not take frames of this type' },
   tooManyInFlight: { code: 115, message: 'more unacknowledged frames than the hello allows' },
   journalFull: { code: 116, message: 'the journal cannot take more; resend after reconnecting' },
   notJson: { code: 117, message: 'the frame is not JSON text' },

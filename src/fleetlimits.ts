@@ -104,6 +104,8 @@ export const fleetLimits = {
   harvestPendingMax: 50_000,
   /** The same of events of trips that wait for the journal. */
   tripNewsPendingMax: 10_000,
+  /** Notifications of events of vehicles that were refused, and are tried again. */
+  alarmsPendingMax: 10_000,
   /** Rows of these written by one statement. */
   harvestPageRowsMax: 1_000,
   /** How often vehicles with late fixes are looked for; one at a time is folded again. */

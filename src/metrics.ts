@@ -45,6 +45,8 @@ export const counterHelp = {
   tripNewsRetried: 'Events of detected trips that were refused for now, and are tried again',
   tripNewsDropped: 'Events of detected trips that were refused; their vehicles are folded again',
   alarmsSent: 'Notifications of events of vehicles',
+  alarmsRetried:
+    'Notifications of events of vehicles that were refused for now, and are tried again',
   alarmsRefused: 'Notifications of events of vehicles that were refused',
   vehiclesRecomputed: 'Times that a vehicle with late fixes or statuses was folded again',
   vehiclesRecomputesFailed: 'Times that this failed, and is tried again',

@@ -2,11 +2,11 @@
  * Which events of vehicles somebody is told of by a notification: those of geofences that name whom to tell, a power
  * that was cut, tampering.
  * Invariant: nobody is alarmed by what came late. A notification has the id of its event, so that told again it is a
- * repeat.
- * Bound: `fenceNotifyMax` notifications an event.
+ * repeat; one that is refused for now is tried again.
+ * Bound: `fenceNotifyMax` notifications an event, `alarmsPendingMax` that are tried again.
  */
-import type { Clock } from '../clock.ts';
-import type { RefusalName } from '../errors.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { isTemporary, type RefusalName } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Vehicle } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
@@ -21,11 +21,16 @@ export interface AlarmsOptions {
   readonly onRefused: (vehicle: string, kind: string, refused: RefusalName) => void;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly bounds: Pick<Limits, 'notificationTtlMs' | 'messageCharsMax'>;
+  readonly bounds: Pick<
+    Limits,
+    'notificationTtlMs' | 'messageCharsMax' | 'deskRetryMs' | 'alarmsPendingMax'
+  >;
 }
 
 export interface Alarms {
   raise(vehicle: Vehicle, event: VehicleEvent): void;
+  /** Nothing is tried again. */
+  stop(): void;
 }
 
 interface Alarm {
@@ -47,6 +52,8 @@ const alarms: Readonly<Partial<Record<VehicleEventKind, Alarm>>> = {
 export function createAlarms(options: AlarmsOptions): Alarms {
   const { notifications, fences, clock, bounds } = options;
   const { counters } = options.metrics;
+  const timers = new Set<Timer>();
+  let isStopped = false;
 
   function draftOf({ id: vehicle }: Vehicle, event: VehicleEvent, alarm: Alarm): Draft {
     const { kind, subject, timeMs, latE7, lonE7, data } = event;
@@ -64,6 +71,33 @@ export function createAlarms(options: AlarmsOptions): Alarms {
     };
   }
 
+  function send({ key, tenant }: Vehicle, recipient: string, draft: Draft, kind: string): void {
+    const settle = (outcome: object): void => {
+      if (!('refused' in outcome)) return void (counters.alarmsSent += 1);
+      const refused = outcome.refused as RefusalName;
+      if (isStopped) return;
+      if (isTemporary(refused) && timers.size < bounds.alarmsPendingMax) return retry(again);
+      counters.alarmsRefused += 1;
+      options.onRefused(key, kind, refused);
+    };
+    const again = (): void => {
+      const [sort, ...rest] = recipient.split(':');
+      const name = rest.join(':');
+      if (sort === 'user') notifications.sendToUser(tenant, name, draft, settle);
+      else notifications.sendToMany(tenant, name, draft, settle);
+    };
+    again();
+  }
+
+  function retry(again: () => void): void {
+    counters.alarmsRetried += 1;
+    const timer = clock.after(bounds.deskRetryMs, () => {
+      timers.delete(timer);
+      again();
+    });
+    timers.add(timer);
+  }
+
   return {
     raise(vehicle, event) {
       const alarm = alarms[event.kind];
@@ -73,17 +107,11 @@ export function createAlarms(options: AlarmsOptions): Alarms {
       const recipients = [...alarm.to, ...(fence?.notify ?? [])];
       if (recipients.length === 0) return;
       const draft = draftOf(vehicle, event, alarm);
-      const settle = (outcome: object): void => {
-        if (!('refused' in outcome)) return void (counters.alarmsSent += 1);
-        counters.alarmsRefused += 1;
-        options.onRefused(vehicle.key, event.kind, outcome.refused as RefusalName);
-      };
-      for (const recipient of recipients) {
-        const [kind, ...rest] = recipient.split(':');
-        const name = rest.join(':');
-        if (kind === 'user') notifications.sendToUser(tenant, name, draft, settle);
-        else notifications.sendToMany(tenant, name, draft, settle);
-      }
+      for (const recipient of recipients) send(vehicle, recipient, draft, event.kind);
+    },
+    stop() {
+      isStopped = true;
+      for (const timer of timers) timer.cancel();
     },
   };
 }

@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../errors.ts';
-import { createAlarms } from '../fleet/alarms.ts';
+import { createAlarms, type Alarms } from '../fleet/alarms.ts';
 import type { Desk } from '../fleet/desk.ts';
 import type { FenceIndex } from '../fleet/fenceindex.ts';
 import { createFolds, type Folds } from '../fleet/folds.ts';
@@ -148,7 +148,7 @@ export function createFolding(options: FoldingOptions): Folding {
     keptSinceMs: () => keptSinceMs(context),
     stored: waiters.wait,
   });
-  listen(options, news, trips.hiding);
+  const alarms = listen(options, news, trips.hiding);
   const recompute = createRecompute({
     ...{ folds, lateness, harvest, news, gate },
     fences: createPast(context, storage),
@@ -179,6 +179,7 @@ export function createFolding(options: FoldingOptions): Folding {
       trips.stop();
       recompute.stop();
       news.stop();
+      alarms.stop();
       folds.stop();
     },
   };
@@ -196,7 +197,7 @@ function listen(
   { context, storage, plane, desk }: FoldingOptions,
   news: TripNews,
   hiding: TripHiding,
-): void {
+): Alarms {
   const { fences, folds } = storage.folding;
   const { config, clock, metrics, log } = context;
   const alarms = createAlarms({
@@ -225,6 +226,7 @@ function listen(
       alarms.raise(vehicle, event);
     },
   });
+  return alarms;
 }
 
 function createFoldStore({ clock }: Context, database: Database): FoldStore {

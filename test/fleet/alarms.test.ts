@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { RefusalName } from '../../src/errors.ts';
 import { createAlarms, type Alarms } from '../../src/fleet/alarms.ts';
 import { createFenceIndex } from '../../src/fleet/fenceindex.ts';
 import type { Draft } from '../../src/fleet/notification.ts';
@@ -6,7 +7,7 @@ import type { VehicleEvent } from '../../src/fleet/output.ts';
 import { limits } from '../../src/limits.ts';
 import { createVehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
-import { createManualClock } from '../support/clock.ts';
+import { createManualClock, type ManualClock } from '../support/clock.ts';
 import { circle, fence, limerick } from './fencefixture.ts';
 
 const bus = createVehicles(1).open('acme', 'bus-1');
@@ -17,17 +18,19 @@ fences.put(fence('quiet', circle(limerick, 100), { notify: [] }));
 let metrics: Metrics;
 let sent: { readonly to: string; readonly draft: Draft }[];
 let refused: string[];
-let isFull: boolean;
+let refusal: RefusalName | null;
+let clock: ManualClock;
 let alarms: Alarms;
 
 beforeEach(() => {
   metrics = createMetrics();
   sent = [];
   refused = [];
-  isFull = false;
+  refusal = null;
+  clock = createManualClock(1_000);
   const take = (to: string, draft: Draft, settle: ((outcome: never) => void) | undefined): void => {
     sent.push({ to, draft });
-    const outcome = isFull ? { refused: 'journalFull' } : { state: draft, isRepeat: false };
+    const outcome = refusal !== null ? { refused: refusal } : { state: draft, isRepeat: false };
     settle?.(outcome as never);
   };
   alarms = createAlarms({
@@ -37,9 +40,9 @@ beforeEach(() => {
     },
     fences,
     onRefused: (vehicle, kind, name) => refused.push(`${vehicle} ${kind} ${name}`),
-    clock: createManualClock(1_000),
+    clock,
     metrics,
-    bounds: limits,
+    bounds: { ...limits, alarmsPendingMax: 2 },
   });
 });
 
@@ -97,10 +100,37 @@ describe('an alarm', () => {
     expect(sent).toEqual([]);
   });
 
-  it('that is refused is counted and told of', () => {
-    isFull = true;
+  it('that is refused for good is counted and told of', () => {
+    refusal = 'notificationTransition';
     alarms.raise(bus, event({ kind: 'tamper', subject: '' }));
+    clock.advance(10 * limits.deskRetryMs);
+    expect(sent).toHaveLength(1);
+    expect(refused).toEqual(['acme/bus-1 tamper notificationTransition']);
+    expect(metrics.counters).toMatchObject({ alarmsSent: 0, alarmsRefused: 1, alarmsRetried: 0 });
+  });
+
+  it('that is refused for now is tried again until it is sent, as it was', () => {
+    refusal = 'journalFull';
+    alarms.raise(bus, event({}));
+    clock.advance(limits.deskRetryMs);
+    refusal = null;
+    clock.advance(10 * limits.deskRetryMs);
+    expect(sent).toHaveLength(6);
+    expect(new Set(sent.map(({ draft }) => draft.createdMs)).size).toBe(1);
+    expect(sent.slice(4).map(({ to }) => to)).toEqual(['acme role viewer', 'acme user a:b']);
+    const counted = { alarmsSent: 2, alarmsRefused: 0, alarmsRetried: 4 };
+    expect(metrics.counters).toMatchObject(counted);
+    expect(refused).toEqual([]);
+  });
+
+  it('is not tried again where too many are, or after the end', () => {
+    refusal = 'journalFull';
+    for (let timeMs = 0; timeMs < 3; timeMs++)
+      alarms.raise(bus, event({ kind: 'tamper', timeMs, subject: '' }));
     expect(refused).toEqual(['acme/bus-1 tamper journalFull']);
-    expect(metrics.counters).toMatchObject({ alarmsSent: 0, alarmsRefused: 1 });
+    alarms.stop();
+    clock.advance(10 * limits.deskRetryMs);
+    expect(sent).toHaveLength(3);
+    expect(metrics.counters).toMatchObject({ alarmsRefused: 1, alarmsRetried: 2 });
   });
 });
