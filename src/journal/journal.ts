@@ -157,15 +157,16 @@ function assemble(options: JournalOptions, parts: Parts): Journal {
       return retention.committed;
     },
     get bytesUncommitted() {
-      return bytesUncommitted(parts);
+      const { segments, retention } = parts;
+      return segments.bytesFrom(retention.committed) + writer.pendingBytes;
     },
     get isNearlyFull() {
-      return isAbove(parts, bounds, journalHighWater, 0) || isFull(parts, bounds);
+      return !hasRoom(parts, bounds, bounds.recordBytesMax, journalHighWater);
     },
     get isFull() {
-      return isFull(parts, bounds);
+      return !hasRoom(parts, bounds, bounds.recordBytesMax, 1);
     },
-    hasRoomFor: (payloadBytes) => !isFullFor(parts, bounds, payloadBytes),
+    hasRoomFor: (payloadBytes) => hasRoom(parts, bounds, payloadBytes, 1),
     read: (position, bytesMax) => read(parts, position, bytesMax),
     commit(position) {
       if (position > writer.durable) throw new Error('journal: commit beyond what is durable');
@@ -180,30 +181,23 @@ function assemble(options: JournalOptions, parts: Parts): Journal {
   };
 }
 
-function bytesUncommitted({ segments, writer, retention }: Parts): number {
-  return segments.bytesFrom(retention.committed) + writer.pendingBytes;
-}
-
-function isFull(parts: Parts, bounds: JournalOptions['bounds']): boolean {
-  return isFullFor(parts, bounds, bounds.recordBytesMax);
-}
-
-function isFullFor(parts: Parts, bounds: JournalOptions['bounds'], payloadBytes: number): boolean {
-  return (
-    parts.failure.error !== null || isAbove(parts, bounds, 1, recordHeaderBytes + payloadBytes)
-  );
-}
-
-/** Whether `nextBytes` more would be above `share` of what the disk or the memory may hold. */
-function isAbove(
-  parts: Parts,
+/** Whether it takes `payloadBytes` more and is filled to `share` of what the disk and the memory may hold, at most. */
+function hasRoom(
+  { failure, segments, writer, retention }: Parts,
   bounds: JournalOptions['bounds'],
+  payloadBytes: number,
   share: number,
-  nextBytes: number,
 ): boolean {
+  if (failure.error !== null) return false;
+  // Asked for every frame: each of the two is looked at once.
+  const { pendingBytes } = writer;
+  const uncommittedBytes = segments.bytesFrom(retention.committed) + pendingBytes;
+  const nextBytes = recordHeaderBytes + payloadBytes;
   return (
-    bytesUncommitted(parts) + nextBytes > bounds.journalBytesMax * share ||
-    parts.writer.pendingBytes + nextBytes > bounds.journalPendingBytesMax * share
+    uncommittedBytes <= bounds.journalBytesMax * share &&
+    pendingBytes <= bounds.journalPendingBytesMax * share &&
+    uncommittedBytes + nextBytes <= bounds.journalBytesMax &&
+    pendingBytes + nextBytes <= bounds.journalPendingBytesMax
   );
 }
 
