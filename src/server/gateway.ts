@@ -70,7 +70,8 @@ export interface Gateway {
 }
 
 interface UserData {
-  readonly token: string | null;
+  /** Until it is verified: it would keep the whole header of the upgrade alive as long as the socket. */
+  token: string | null;
   readonly codec: Codec;
   readonly address: string;
   /** `null` while the token is being verified, and where it was refused. */
@@ -187,6 +188,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
   function open(name: Plane, ws: WebSocket<UserData>): void {
     const data = ws.getUserData();
+    const { token } = data;
+    data.token = null;
     admission.opened(data.address);
     const admit = (verdict: Verdict): void => {
       if (data.isGone) return;
@@ -199,7 +202,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       if (refused !== null) refuse(ws, refused);
       else ws.cork(() => greet(name, ws, identity));
     };
-    options.verify(data.token).then(admit, () => admit({ refused: 'tokenKeysUnavailable' }));
+    options.verify(token).then(admit, () => admit({ refused: 'tokenKeysUnavailable' }));
   }
 
   function greet(name: Plane, ws: WebSocket<UserData>, identity: Identity): void {
