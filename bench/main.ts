@@ -6,6 +6,7 @@
  * Invariant: figures go to stdout; what a suite says while it runs goes to stderr.
  */
 import { helpOption, parseInput, UsageError, type Option } from '../src/cli/command.ts';
+import { baselineSuite } from './baseline.ts';
 import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
 import { fleetSuite } from './fleet.ts';
@@ -20,6 +21,7 @@ import type { Suite, SuiteResult } from './suite.ts';
 const suites: readonly Suite[] = [
   microSuite,
   ingestSuite,
+  baselineSuite,
   fanoutSuite,
   connectionsSuite,
   latencySuite,
