@@ -15,6 +15,7 @@ import { collectedBytes, collectorEnv } from './collected.ts';
 import { cpuMs, residentBytes, treeCpuMs } from './cpu.ts';
 import type { CrewOptions } from './crew.ts';
 import { openBenchEngine } from './engine.ts';
+import { benchStartMs } from './fixes.ts';
 import type { JsonProcessCalls } from './jsonprocess.ts';
 import type { LoaderCalls } from './loader.ts';
 import { inRounds } from './rounds.ts';
@@ -22,7 +23,6 @@ import type { Suite, SuiteContext } from './suite.ts';
 
 const connections = 64;
 const framesInFlight = 16;
-const startMs = Date.UTC(2026, 0, 1);
 const warmupS = 1;
 const full = { seconds: 5, rounds: 4, warmConnections: 500, idleConnections: 4_000 } as const;
 const quick = { seconds: 1.5, rounds: 3, warmConnections: 200, idleConnections: 1_000 } as const;
@@ -91,7 +91,14 @@ async function runBaseline(parts: Parts): Promise<BaselineRun> {
   const memoryBytes = await measureMemory(parts, arms);
   for (const arm of arms) {
     const { name, speaks, url, prefix, fixesPerFrame } = arm;
-    const crew = { speaks, url, prefix, fixesPerFrame, vehicles: connections, startMs };
+    const crew = {
+      speaks,
+      url,
+      prefix,
+      fixesPerFrame,
+      vehicles: connections,
+      startMs: benchStartMs,
+    };
     await loader.call('open', { arm: name, ...crew });
     await measureTurn(parts, arm, warmupS);
   }
@@ -137,7 +144,7 @@ async function measureMemory(
     for (const arm of [engineArm, jsonArm]) {
       const { speaks, url } = arm;
       const prefix = `${name}-${arm.name}-`;
-      const crew = { speaks, url, prefix, fixesPerFrame: 1, vehicles, startMs };
+      const crew = { speaks, url, prefix, fixesPerFrame: 1, vehicles, startMs: benchStartMs };
       await loader.call('open', { arm: prefix, ...crew });
     }
     // What the engine writes about connections is written by then.

@@ -19,8 +19,8 @@ export interface CrewOptions {
   readonly prefix: string;
   readonly vehicles: number;
   readonly fixesPerFrame: number;
-  /** The time of the first fix of each vehicle; `null` for the wall clock's at the first send. */
-  readonly startMs: number | null;
+  /** The time of the first fix of each vehicle; each is a second after the one before. */
+  readonly startMs: number;
 }
 
 export interface PressOptions {
@@ -105,7 +105,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
       seq: 0,
       acked: 0,
       stored: 0,
-      timeMs: options.startMs ?? 0,
+      timeMs: options.startMs,
     };
     return member;
   }
@@ -129,12 +129,12 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
     run?.onStored?.(member, from);
   }
 
-  function send(member: Member, timeMs: number): void {
+  function send(member: Member): void {
     member.seq += 1;
     unacked += 1;
     unstored += 1;
-    bytesSent += member.speaker.send(member.seq, timeMs);
-    member.timeMs = timeMs + frameMs;
+    bytesSent += member.speaker.send(member.seq, member.timeMs);
+    member.timeMs += frameMs;
   }
 
   async function until(isDone: () => boolean): Promise<void> {
@@ -175,7 +175,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
     async press({ seconds, framesInFlight }) {
       let isOver = false;
       const sendMore = (member: Member): void => {
-        while (!isOver && member.seq - member.acked < framesInFlight) send(member, member.timeMs);
+        while (!isOver && member.seq - member.acked < framesInFlight) send(member);
       };
       const counted = await measured({ onAck: sendMore, onStored: null }, async () => {
         for (const member of members) sendMore(member);
@@ -218,11 +218,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
             await sleep(aheadMs);
           }
           const member = members[frame % members.length] as Member;
-          const isWall = options.startMs === null;
-          send(
-            member,
-            isWall ? Math.max(member.timeMs - frameMs + 1, Math.floor(atMs)) : member.timeMs,
-          );
+          send(member);
           if (atMs >= fromMs) late.record(wallMs() - atMs);
         }
       });

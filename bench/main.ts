@@ -7,6 +7,7 @@
  */
 import { helpOption, parseInput, UsageError, type Option } from '../src/cli/command.ts';
 import { baselineSuite } from './baseline.ts';
+import { embeddedSuite } from './embedded.ts';
 import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
 import { fleetSuite } from './fleet.ts';
@@ -27,6 +28,7 @@ const suites: readonly Suite[] = [
   latencySuite,
   liveSuite,
   fleetSuite,
+  embeddedSuite,
 ];
 
 const commonOptions: Readonly<Record<string, Option>> = {

@@ -29,6 +29,17 @@ export async function withNative<Result>(
   }
 }
 
+/** Runs `run` on the embedded database, whatever the environment names. */
+export async function withoutServer<Result>(run: () => Promise<Result>): Promise<Result> {
+  const before = process.env[variable];
+  delete process.env[variable];
+  try {
+    return await run();
+  } finally {
+    if (before !== undefined) process.env[variable] = before;
+  }
+}
+
 /** A machine that cannot have one is no defect of the bench: one sentence says why. */
 async function start(): Promise<NativeServer> {
   try {
