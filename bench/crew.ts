@@ -6,7 +6,7 @@
  */
 import { createLatencies, summaryOf, wallMs, type LatencySummary } from './latency.ts';
 import { openEngineSpeaker } from './enginespeaker.ts';
-import { fixIntervalMs } from './fixframe.ts';
+import { restSteps, stepMs } from './fixes.ts';
 import { openSocketIoSpeaker } from './socketiospeaker.ts';
 import { openMany } from './socket.ts';
 import type { Speaker, SpeakerOptions } from './speaker.ts';
@@ -19,7 +19,7 @@ export interface CrewOptions {
   readonly prefix: string;
   readonly vehicles: number;
   readonly fixesPerFrame: number;
-  /** The time of the first fix of each vehicle; each is a second after the one before. */
+  /** The time of the first fix of each vehicle; each is a step after the one before, or a rest after the last run. */
   readonly startMs: number;
 }
 
@@ -78,7 +78,7 @@ const speakers = { engine: openEngineSpeaker, socketio: openSocketIoSpeaker } as
 
 export async function openCrew(options: CrewOptions): Promise<Crew> {
   const { fixesPerFrame, prefix } = options;
-  const frameMs = fixesPerFrame * fixIntervalMs;
+  const frameMs = fixesPerFrame * stepMs;
   let failure: Error | null = null;
   let run: Run | null = null;
   let unacked = 0;
@@ -155,6 +155,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
   ): Promise<Counted> {
     const startedMs = wallMs();
     const before = { fixes: sentFrames(members), bytesRead: readBytes(members), bytesSent };
+    for (const member of members) member.timeMs += restSteps * stepMs;
     run = { startedMs, ...hooks };
     await work();
     const sentMs = wallMs();

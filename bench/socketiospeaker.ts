@@ -6,7 +6,7 @@
  * Source: Engine.IO protocol 4 (0 open, 2 ping, 3 pong, 4 message) and Socket.IO protocol 5 (0 connect, 2 event, 3 ack,
  * 4 connect error).
  */
-import { fixValues, placeAtMs } from './fixframe.ts';
+import { fixAt } from './fixframe.ts';
 import { clientMessage, opcodes } from './framing.ts';
 import { openRawSocket, type RawSocket } from './rawsocket.ts';
 import type { Speaker, SpeakerOptions } from './speaker.ts';
@@ -92,16 +92,16 @@ export function eventText(id: number, fix: JsonFix): string {
 }
 
 function jsonFix({ name, vehicle }: SpeakerOptions, timeMs: number): JsonFix {
-  const { latE7, lonE7 } = placeAtMs(vehicle, timeMs);
+  const { latE7, lonE7, ...rest } = fixAt(vehicle, timeMs);
   return {
     vehicleId: name,
     latitude: latE7 / 1e7,
     longitude: lonE7 / 1e7,
-    speed: fixValues.speedCms / 100,
-    heading: fixValues.courseCdeg / 100,
-    altitude: fixValues.altitudeDm / 10,
-    accuracy: fixValues.accuracyDm / 10,
-    satellites: fixValues.satellites,
+    speed: Number(rest.speedCms) / 100,
+    heading: Number(rest.courseCdeg) / 100,
+    altitude: Number(rest.altitudeDm) / 10,
+    accuracy: Number(rest.accuracyDm) / 10,
+    satellites: Number(rest.satellites),
     timestamp: timeMs,
   };
 }

@@ -1,51 +1,40 @@
+/** The frames of many devices: their bytes are read as the fixes that were meant. */
 import { describe, expect, it } from 'vitest';
+import { createFrames, fixAt } from '../../bench/fixframe.ts';
+import { benchStartMs, roadSteps, stepMs, wireFix } from '../../bench/fixes.ts';
 import { parseMessagePack } from '../../src/wire/messagepack.ts';
-import { createFrames, fixIntervalMs, fixValues, placeAtMs } from '../../bench/fixframe.ts';
 
-const baseMs = Date.UTC(2026, 0, 1, 0, 3, 10);
-const zeroMask = 4;
+const zeroMaskBytes = 4;
 
 /** The payload of a client's message whose mask is zero. */
 function payloadOf(message: Buffer): Buffer {
   const length = (message[1] as number) & 0x7f;
-  return message.subarray((length < 126 ? 2 : 4) + zeroMask);
+  return message.subarray((length < 126 ? 2 : 4) + zeroMaskBytes);
 }
 
 describe('a frame of a load', () => {
   it.each([1, 15, 16, 50])('is read as the %i fixes that were meant', (fixes) => {
     const frames = createFrames(7, fixes);
-    for (const [seq, timeMs] of [
-      [1, baseMs],
-      [70_000, baseMs + 123_456],
+    for (const [seq, step] of [
+      [1, 0],
+      [200, roadSteps / 2],
+      [70_000, 123_456_789],
     ] as const) {
-      const { speedCms, courseCdeg, altitudeDm, accuracyDm, satellites } = fixValues;
-      const rest = [speedCms, courseCdeg, altitudeDm, accuracyDm, satellites];
-      const expected = Array.from({ length: fixes }, (_, index) => {
-        const { latE7, lonE7 } = placeAtMs(7, timeMs + index * fixIntervalMs);
-        return [index * fixIntervalMs, latE7, lonE7, ...rest];
-      });
-      expect(parseMessagePack(payloadOf(frames(seq, timeMs)))).toEqual({
-        value: [1, seq, timeMs, expected],
+      const baseMs = benchStartMs + step * stepMs;
+      const expected = Array.from({ length: fixes }, (_, index) =>
+        wireFix(fixAt(7, baseMs + index * stepMs), baseMs),
+      );
+      expect(parseMessagePack(payloadOf(frames(seq, baseMs)))).toEqual({
+        value: [1, seq, baseMs, expected],
       });
     }
   });
 
   it('is memory of its own, for a socket may keep it', () => {
     const frames = createFrames(0, 1);
-    const first = frames(1, baseMs);
+    const first = frames(1, benchStartMs);
     const before = Buffer.from(first);
-    frames(2, baseMs + 1_000);
+    frames(2, benchStartMs + stepMs);
     expect(first).toEqual(before);
-  });
-});
-
-describe('a vehicle of a load', () => {
-  it('drives at 10 m/s, and never stands still from one second to the next', () => {
-    for (let second = 0; second < 1_000; second++) {
-      const from = placeAtMs(3, second * 1_000);
-      const to = placeAtMs(3, (second + 1) * 1_000);
-      expect(Math.abs(to.latE7 - from.latE7)).toBe(898);
-      expect(to.lonE7).toBe(from.lonE7);
-    }
   });
 });
