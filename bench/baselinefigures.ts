@@ -92,9 +92,9 @@ function armFigures(name: string, turns: readonly Turn[]): Figure[] {
 }
 
 function higher(name: string, value: number, goal: number | null): Figure {
-  return { name, value, unit: 'x', goal, better: 'higher' };
+  return { name, value, unit: 'ratio', goal, better: 'higher' };
 }
 
 function lower(name: string, value: number, goal: number | null): Figure {
-  return { name, value, unit: 'x', goal, better: 'lower' };
+  return { name, value, unit: 'ratio', goal, better: 'lower' };
 }

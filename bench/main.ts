@@ -16,6 +16,7 @@ import { latencySuite } from './latencysuite.ts';
 import { liveSuite } from './live.ts';
 import { microSuite } from './micro.ts';
 import { withNative } from './native.ts';
+import { recoverySuite } from './recovery.ts';
 import { resultLine, resultTable } from './report.ts';
 import type { Suite, SuiteResult } from './suite.ts';
 
@@ -29,6 +30,7 @@ const suites: readonly Suite[] = [
   liveSuite,
   fleetSuite,
   embeddedSuite,
+  recoverySuite,
 ];
 
 const commonOptions: Readonly<Record<string, Option>> = {

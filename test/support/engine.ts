@@ -49,8 +49,8 @@ export interface TestEngine {
   stop(): Promise<number | null>;
   /** SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again on the same data and the same port. */
-  restart(env?: Readonly<Record<string, string>>): Promise<void>;
+  /** Starts it again on the same data and the same port; a full journal may take longer than most starts. */
+  restart(env?: Readonly<Record<string, string>>, deadlineMs?: number): Promise<void>;
   cleanup(): Promise<void>;
   counter(name: string): Promise<number>;
 }
@@ -94,9 +94,9 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
     async kill() {
       await end('SIGKILL');
     },
-    async restart(env) {
+    async restart(env, deadlineMs) {
       await end('SIGTERM');
-      running = await launch(options, dataDir, port, env ?? options.env ?? {});
+      running = await launch(options, dataDir, port, env ?? options.env ?? {}, deadlineMs);
     },
     async cleanup() {
       await end('SIGKILL');
@@ -117,6 +117,7 @@ async function launch(
   dataDir: string,
   port: number,
   env: Readonly<Record<string, string>>,
+  deadlineMs = startDeadlineMs,
 ): Promise<Running> {
   const sources = ['--import', 'tsx', 'src/cli/main.ts'];
   const main = options.isBuilt === true ? ['dist/cli/main.js'] : sources;
@@ -136,11 +137,15 @@ async function launch(
   const log: string[] = [];
   if (child.stderr === null) throw new Error('the engine has no stderr');
   createInterface(child.stderr).on('line', (line) => log.push(line));
-  const url = await readyUrl(child, log);
+  const url = await readyUrl(child, log, deadlineMs);
   return { child, url, log };
 }
 
-function readyUrl(child: ChildProcess, log: readonly string[]): Promise<string> {
+function readyUrl(
+  child: ChildProcess,
+  log: readonly string[],
+  deadlineMs: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (what: string): void => {
       clearTimeout(timer);
@@ -148,8 +153,8 @@ function readyUrl(child: ChildProcess, log: readonly string[]): Promise<string> 
     };
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      fail(`was not ready within ${startDeadlineMs} ms`);
-    }, startDeadlineMs);
+      fail(`was not ready within ${deadlineMs} ms`);
+    }, deadlineMs);
     // 'close' and not 'exit': by then stderr has been read to its end.
     child.once('close', (code) => fail(`ended with ${code} before it was ready`));
     if (child.stdout === null) return fail('has no stdout');
