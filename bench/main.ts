@@ -18,6 +18,8 @@ import { microSuite } from './micro.ts';
 import { withNative } from './native.ts';
 import { recoverySuite } from './recovery.ts';
 import { resultLine, resultTable } from './report.ts';
+import { reportCommand, runReport } from './reportcommand.ts';
+import { appendRecord, fileOf, recordOf, type DatabaseKind } from './results.ts';
 import type { Suite, SuiteResult } from './suite.ts';
 
 const suites: readonly Suite[] = [
@@ -37,10 +39,16 @@ const commonOptions: Readonly<Record<string, Option>> = {
   json: { type: 'boolean', help: 'print the line of JSON alone' },
   quick: { type: 'boolean', help: 'a short run' },
   native: { type: 'boolean', help: 'on a native TimescaleDB that is made for this run' },
+  out: {
+    type: 'string',
+    value: 'FILE',
+    help: 'add the run to this file of JSON lines (default: bench/results/SUITE.jsonl)',
+  },
 };
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
+  if (name === reportCommand.name) return runReport(rest);
   const suite = suites.find((candidate) => candidate.name === name);
   if (suite === undefined) {
     process.stdout.write(`${overview()}\n`);
@@ -61,7 +69,17 @@ async function main(args: readonly string[]): Promise<number> {
       say: (line) => void process.stderr.write(`${line}\n`),
     }),
   );
+  const kind = { isQuick: input.flag('quick'), database: databaseKind(input.flag('native')) };
+  appendRecord(
+    input.text('out') ?? fileOf(suite.name),
+    recordOf(suite.name, result, kind, new Date()),
+  );
   return print(suite, result, input.flag('json'));
+}
+
+function databaseKind(isNative: boolean): DatabaseKind {
+  if (isNative) return 'native';
+  return (process.env['DATABASE_URL'] ?? '') === '' ? 'embedded' : 'server';
 }
 
 function print(suite: Suite, result: SuiteResult, isJson: boolean): number {
@@ -76,7 +94,7 @@ function overview(): string {
     'Usage: npm run bench -- SUITE [OPTIONS]',
     '',
     'Suites:',
-    ...suites.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`),
+    ...[...suites, reportCommand].map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`),
     '',
     'npm run bench -- SUITE --help lists the options of a suite.',
   ].join('\n');

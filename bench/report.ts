@@ -23,14 +23,23 @@ export function resultTable({ figures, noise }: SuiteResult): string {
   return lines.join('\n');
 }
 
-export function resultLine(suite: string, { figures, noise }: SuiteResult): string {
-  const plain = figures.map((figure) => {
+/** A figure as a program reads it. */
+export interface PlainFigure extends Figure {
+  readonly met: boolean | null;
+}
+
+export function plainFigures({ figures }: SuiteResult): readonly PlainFigure[] {
+  return figures.map((figure) => {
     const { name, value, unit, goal, better } = figure;
     return { name, value: rounded(value), unit, goal, better, met: isMet(figure) };
   });
+}
+
+export function resultLine(suite: string, result: SuiteResult): string {
+  const { noise } = result;
   return JSON.stringify({
     suite,
-    figures: plain,
+    figures: plainFigures(result),
     noise: noise === null ? null : rounded(noise),
   });
 }
