@@ -20,6 +20,7 @@ import { recoverySuite } from './recovery.ts';
 import { resultLine, resultTable } from './report.ts';
 import { reportCommand, runReport } from './reportcommand.ts';
 import { appendRecord, fileOf, recordOf, type DatabaseKind } from './results.ts';
+import { scaleSuite } from './scale.ts';
 import type { Suite, SuiteResult } from './suite.ts';
 
 const suites: readonly Suite[] = [
@@ -33,6 +34,7 @@ const suites: readonly Suite[] = [
   fleetSuite,
   embeddedSuite,
   recoverySuite,
+  scaleSuite,
 ];
 
 const commonOptions: Readonly<Record<string, Option>> = {
