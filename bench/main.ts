@@ -7,6 +7,7 @@
  */
 import { helpOption, parseInput, UsageError, type Option } from '../src/cli/command.ts';
 import { baselineSuite } from './baseline.ts';
+import { capacitySuite } from './capacity.ts';
 import { embeddedSuite } from './embedded.ts';
 import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
@@ -35,6 +36,7 @@ const suites: readonly Suite[] = [
   embeddedSuite,
   recoverySuite,
   scaleSuite,
+  capacitySuite,
 ];
 
 const commonOptions: Readonly<Record<string, Option>> = {

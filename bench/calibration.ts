@@ -1,0 +1,70 @@
+/**
+ * A calibration from measurements of two fleets, each without and with subscribers: pure.
+ * Invariant: the mean of all turns of a fleet counts; where nobody is to look on, nobody was, and a subscriber costs 0.
+ */
+import { lineOf, type Calibration, type Line } from './capacitymodel.ts';
+import type { LoadSample } from './capacityload.ts';
+import type { DiskSample } from './disksample.ts';
+
+/** The turns of one fleet. */
+export interface FleetSamples {
+  readonly alone: readonly LoadSample[];
+  readonly watched: readonly LoadSample[];
+}
+
+export interface CalibrationInput {
+  readonly small: FleetSamples;
+  readonly large: FleetSamples;
+  /** While `watched` was measured. */
+  readonly subscribers: number;
+  readonly memory: Calibration['memory'];
+  readonly disk: DiskSample;
+}
+
+export function calibrationOf(input: CalibrationInput): Calibration {
+  const { small, large, subscribers, memory, disk } = input;
+  const line = (of: (sample: LoadSample) => number, turns: 'alone' | 'watched'): Line =>
+    lineOf(point(small[turns], of), point(large[turns], of));
+  const loop = line(({ loopCores }) => loopCores, 'alone');
+  const databases = [...small.alone, ...large.alone].map(({ databaseCores }) => databaseCores);
+  const all = [...large.alone, ...large.watched];
+  const none: Line = { base: 0, perFix: 0 };
+  const ofSubscriber = (watched: Line, alone: Line): Line => ({
+    base: Math.max(0, watched.base - alone.base) / subscribers,
+    perFix: Math.max(0, watched.perFix - alone.perFix) / subscribers,
+  });
+  return {
+    loop,
+    engine: line(({ engineCores }) => engineCores, 'alone'),
+    database: databases.includes(null)
+      ? null
+      : line(({ databaseCores }) => databaseCores ?? NaN, 'alone'),
+    subscriberLoop:
+      subscribers === 0
+        ? none
+        : ofSubscriber(
+            line(({ loopCores }) => loopCores, 'watched'),
+            loop,
+          ),
+    subscriberBytes:
+      subscribers === 0
+        ? none
+        : ofSubscriber(
+            line(({ subscriberBytesPerS }) => subscriberBytesPerS, 'watched'),
+            none,
+          ),
+    inBytesPerFix: meanOf(all, ({ inBytesPerFix }) => inBytesPerFix),
+    outBytesPerFix: meanOf(all, ({ outBytesPerFix }) => outBytesPerFix),
+    memory,
+    journalBytesPerFix: meanOf(all, ({ journalBytesPerFix }) => journalBytesPerFix),
+    ...disk,
+  };
+}
+
+function point(samples: readonly LoadSample[], of: (sample: LoadSample) => number) {
+  return { fixesPerS: meanOf(samples, ({ fixesPerS }) => fixesPerS), value: meanOf(samples, of) };
+}
+
+function meanOf(samples: readonly LoadSample[], of: (sample: LoadSample) => number): number {
+  return samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
+}
