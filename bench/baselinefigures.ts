@@ -16,13 +16,19 @@ export interface Turn {
   readonly bytesPerFix: number;
 }
 
+/** Of one idle connection. */
+export interface ConnectionBytes {
+  readonly engine: number;
+  readonly socketio: number;
+}
+
 export interface BaselineRun {
   readonly frames: readonly Turn[];
   readonly fixes: readonly Turn[];
   readonly single: readonly Turn[];
   readonly batched: readonly Turn[];
-  /** Of one idle connection. */
-  readonly memoryBytes: { readonly engine: number; readonly socketio: number };
+  /** `null` where it was not measured. */
+  readonly memoryBytes: ConnectionBytes | null;
   readonly failures: readonly string[];
 }
 
@@ -63,13 +69,15 @@ function ratioFigures(run: BaselineRun): Figure[] {
     lower('CPU of a fix to that of single INSERTs', of(frames, single, cpu), null),
     lower('CPU of a fix to that of batched INSERTs', of(frames, batched, cpu), null),
     lower('CPU of a fix to that of batched INSERTs, frames of 1', of(fixes, batched, cpu), null),
-    lower(
-      "memory of a connection to Socket.IO's",
-      memoryBytes.engine / memoryBytes.socketio,
-      goals.memory,
-    ),
-    { ...lower('memory of a connection, engine', memoryBytes.engine, null), unit: 'bytes' },
-    { ...lower('memory of a connection, Socket.IO', memoryBytes.socketio, null), unit: 'bytes' },
+    ...(memoryBytes === null ? [] : memoryFigures(memoryBytes)),
+  ];
+}
+
+function memoryFigures({ engine, socketio }: ConnectionBytes): Figure[] {
+  return [
+    lower("memory of a connection to Socket.IO's", engine / socketio, goals.memory),
+    { ...lower('memory of a connection, engine', engine, null), unit: 'bytes' },
+    { ...lower('memory of a connection, Socket.IO', socketio, null), unit: 'bytes' },
   ];
 }
 
