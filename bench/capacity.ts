@@ -10,7 +10,7 @@ import { statfsSync } from 'node:fs';
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import type { Input, Option } from '../src/cli/command.ts';
 import { calibrationOf, type FleetSamples } from './calibration.ts';
-import { planFigures, verifyFigures } from './capacityfigures.ts';
+import { compareUsage, errorFigures, planFigures } from './capacityfigures.ts';
 import { openCapacityLoad, type Fleet, type LoadSample } from './capacityload.ts';
 import {
   predict,
@@ -21,7 +21,7 @@ import {
 } from './capacitymodel.ts';
 import { sampleDisk } from './disksample.ts';
 import { noiseOf } from './rounds.ts';
-import type { Suite, SuiteContext, SuiteResult } from './suite.ts';
+import { rounded, type Suite, type SuiteContext, type SuiteResult } from './suite.ts';
 
 const full = { seconds: 10, verifyS: 20 } as const;
 const quick = { seconds: 3, verifyS: 6 } as const;
@@ -133,6 +133,8 @@ async function calibrate(plan: CapacityPlan, context: SuiteContext): Promise<Cal
       const sample = await load.measure(fleet, seconds);
       turns[fleet === small ? 'small' : 'large'][kind].push(sample);
     };
+    say('warming up');
+    await load.warm();
     await load.open(small);
     await turn(small, 'alone');
     const smallBytes = load.memoryBytes();
@@ -219,16 +221,18 @@ async function verify(
   const load = await openCapacityLoad(databasePid);
   try {
     const fleet = { name: 'fleet', vehicles, fixesPerS: vehicles / intervalS };
+    await load.warm();
     await load.open(fleet);
     if (subscribers > 0) await load.watch(subscribers);
     await load.measure(fleet, (isQuick ? quick : full).seconds);
     const sample = await load.measure(fleet, (isQuick ? quick : full).verifyS);
     const { rowBytes, failures } = await load.finish();
-    return {
-      figures: verifyFigures(usageOf(calibration, part), calibration, { ...sample, rowBytes }),
-      noise: null,
-      failures,
-    };
+    const usage = usageOf(calibration, part);
+    const compared = compareUsage(usage, calibration, { ...sample, rowBytes });
+    for (const { name, predicted, measured } of compared) {
+      say(`${name}: predicted ${rounded(predicted)}, took ${rounded(measured)}`);
+    }
+    return { figures: errorFigures(compared), noise: null, failures };
   } finally {
     await load.close();
   }

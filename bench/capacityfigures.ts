@@ -29,26 +29,40 @@ export function planFigures(prediction: Prediction): Figure[] {
   ];
 }
 
-/** What was predicted for the load that was run, against what that took. */
-export function verifyFigures(
+/** Of one resource, for the load that was run. */
+export interface Compared {
+  readonly name: string;
+  readonly predicted: number;
+  readonly measured: number;
+}
+
+export function compareUsage(
   usage: Usage,
   calibration: Calibration,
   sample: LoadSample & { readonly rowBytes: number },
-): Figure[] {
+): readonly Compared[] {
   const { fixesPerS, subscriberBytesPerS, outBytesPerFix } = sample;
   const pairs: readonly (readonly [name: string, predicted: number, measured: number])[] = [
-    ['event loop', usage.loopCores, sample.loopCores],
-    ['cores of the engine', usage.engineCores, sample.engineCores],
+    ['event loop (cores)', usage.loopCores, sample.loopCores],
+    ['engine (cores)', usage.engineCores, sample.engineCores],
     ...(usage.databaseCores === null || sample.databaseCores === null
       ? []
-      : [['cores of the database', usage.databaseCores, sample.databaseCores] as const]),
-    ['memory of the engine', usage.memoryBytes, sample.memoryBytes],
-    ['network, in', usage.inBytesPerS, sample.inBytesPerFix * fixesPerS],
-    ['network, out', usage.outBytesPerS, outBytesPerFix * fixesPerS + subscriberBytesPerS],
-    ['journal', calibration.journalBytesPerFix, sample.journalBytesPerFix],
-    ['rows on disk', calibration.rowBytes, sample.rowBytes],
+      : [['database (cores)', usage.databaseCores, sample.databaseCores] as const]),
+    ['memory of the engine (bytes)', usage.memoryBytes, sample.memoryBytes],
+    ['network, in (bytes/s)', usage.inBytesPerS, sample.inBytesPerFix * fixesPerS],
+    [
+      'network, out (bytes/s)',
+      usage.outBytesPerS,
+      outBytesPerFix * fixesPerS + subscriberBytesPerS,
+    ],
+    ['journal (bytes a fix)', calibration.journalBytesPerFix, sample.journalBytesPerFix],
+    ['rows on disk (bytes each)', calibration.rowBytes, sample.rowBytes],
   ];
-  return pairs.map(([name, predicted, measured]) =>
+  return pairs.map(([name, predicted, measured]) => ({ name, predicted, measured }));
+}
+
+export function errorFigures(compared: readonly Compared[]): Figure[] {
+  return compared.map(({ name, predicted, measured }) =>
     figure(`error, ${name}`, errorOf(predicted, measured) * 100, '%', errorMax * 100),
   );
 }

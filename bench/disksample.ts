@@ -19,9 +19,10 @@ export interface DiskSample {
 }
 
 const daySeconds = 86_400;
-const rowsMax = 60_000;
-const vehiclesMin = 8;
-const vehiclesMax = 200;
+const rowsMax = 100_000;
+/** Of fewer, the rows of one lie so near each other that its part of the index is packed as no fleet's is. */
+const vehiclesMin = 100;
+const vehiclesMax = 500;
 const rowsPerBatch = 1_000;
 const seed = 7;
 const farFutureMs = Date.UTC(2100, 0, 1);
