@@ -8,6 +8,7 @@
 import { helpOption, parseInput, UsageError, type Option } from '../src/cli/command.ts';
 import { baselineSuite } from './baseline.ts';
 import { capacitySuite } from './capacity.ts';
+import { machineBusyMs } from './cpu.ts';
 import { embeddedSuite } from './embedded.ts';
 import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
@@ -18,13 +19,14 @@ import { liveSuite } from './live.ts';
 import { microSuite } from './micro.ts';
 import { withNative } from './native.ts';
 import { recoverySuite } from './recovery.ts';
+import { createRegressSuite } from './regress.ts';
 import { resultLine, resultTable } from './report.ts';
 import { reportCommand, runReport } from './reportcommand.ts';
 import { appendRecord, fileOf, recordOf, type DatabaseKind } from './results.ts';
 import { scaleSuite } from './scale.ts';
 import type { Suite, SuiteResult } from './suite.ts';
 
-const suites: readonly Suite[] = [
+const measuring: readonly Suite[] = [
   microSuite,
   ingestSuite,
   baselineSuite,
@@ -39,6 +41,8 @@ const suites: readonly Suite[] = [
   capacitySuite,
 ];
 
+const suites: readonly Suite[] = [...measuring, createRegressSuite(measuring)];
+
 const commonOptions: Readonly<Record<string, Option>> = {
   json: { type: 'boolean', help: 'print the line of JSON alone' },
   quick: { type: 'boolean', help: 'a short run' },
@@ -49,6 +53,10 @@ const commonOptions: Readonly<Record<string, Option>> = {
     help: 'add the run to this file of JSON lines (default: bench/results/SUITE.jsonl)',
   },
 };
+
+const lookMs = 1_000;
+/** Of a core. */
+const quietShare = 0.15;
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
@@ -65,6 +73,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${suiteHelp(suite)}\n`);
     return 0;
   }
+  await sayIfBusy();
   const result = await withNative(input.flag('native'), (databasePid) =>
     suite.run({
       input,
@@ -79,6 +88,17 @@ async function main(args: readonly string[]): Promise<number> {
     recordOf(suite.name, result, kind, new Date()),
   );
   return print(suite, result, input.flag('json'));
+}
+
+/** Times of a machine that has other things to do are no figures. */
+async function sayIfBusy(): Promise<void> {
+  const before = machineBusyMs();
+  const startedMs = performance.now();
+  await new Promise((resolve) => void setTimeout(resolve, lookMs));
+  const share = (machineBusyMs() - before) / (performance.now() - startedMs);
+  if (share <= quietShare) return;
+  const percent = Math.round(share * 100);
+  process.stderr.write(`not a quiet machine: ${percent} % of a core is in use before the run\n`);
 }
 
 function databaseKind(isNative: boolean): DatabaseKind {
