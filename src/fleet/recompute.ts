@@ -1,5 +1,6 @@
 /**
- * Vehicles whose fixes or statuses came late are folded again, one after the other, from the newest state before the first of them.
+ * Vehicles whose fixes or statuses came late are folded again, one after the other, from the newest state before the
+ * first of them.
  * Invariant: what is stored of trips and events in the end is that of the fixes in the order of their time, whatever
  * the order they came in. A vehicle stays marked until all of it is: its rows are stored first, then its trips are
  * told, then its events, its states and the mark change in one statement. What fails is begun anew. Trips that somebody
@@ -187,7 +188,9 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     }
     // What followed from fixes that are not stored any more stays.
     const startMs = await store.firstFix(vehicle.key, keptMs);
-    return { state: createVehicleState(vehicle.id), afterMs: (startMs ?? fromMs) - 1 };
+    // A status from before the first fix may have told something where later fixes came first.
+    const afterMs = Math.min(startMs ?? fromMs, fromMs) - 1;
+    return { state: createVehicleState(vehicle.id), afterMs };
   }
 
   async function changesOf(

@@ -233,6 +233,18 @@ describe('statuses', () => {
     world.stop();
   });
 
+  it('from before the first fix tell nothing in the end, where later fixes came first', async () => {
+    const world = worldOf();
+    world.send(journey.slice(1, 2));
+    const early = { timeMs: startMs - 1_000, attributes: { batteryLevel: 5 } };
+    say(world, early);
+    await world.flush();
+    expect(world.disk.events.size).toBeGreaterThan(0);
+    await sendAll(world, [[journey[0]!], journey.slice(2)]);
+    expectInOrder(world, journey, limits, [early]);
+    world.stop();
+  });
+
   it('that are behind a fix are told at once, and where they happened in the end', async () => {
     const world = worldOf();
     for (const frame of framesOf(journey.slice(0, 240), 50)) world.send(frame);

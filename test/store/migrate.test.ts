@@ -64,6 +64,7 @@ describe('the schema', () => {
     expect([...rows]).toEqual([
       { table_name: 'dead_letters', collation_name: 'C' },
       { table_name: 'positions', collation_name: 'C' },
+      { table_name: 'statuses', collation_name: 'C' },
       { table_name: 'vehicle_dirty', collation_name: 'C' },
       { table_name: 'vehicle_events', collation_name: 'C' },
       { table_name: 'vehicle_states', collation_name: 'C' },
