@@ -9,7 +9,6 @@ import { isVehicleId } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { TripState, TripStop } from './output.ts';
 import {
-  departedMs,
   entryM,
   isStanding,
   movingTimeMs,
@@ -45,9 +44,12 @@ export interface Journey {
 
 export const noStops: readonly number[] = [];
 
-/** Of a vehicle that leaves its stand for the stray; the caller then lets its track leave. */
-export function beginJourney(track: Track, bounds: TrackBounds & StartBounds): Journey {
-  const leftMs = departedMs(track, bounds);
+/** Of a vehicle that left its stand for the stray at `leftMs`; the caller then lets its track leave. */
+export function beginJourney(
+  track: Track,
+  leftMs: number,
+  bounds: TrackBounds & StartBounds,
+): Journey {
   const hasStood = isStanding(track, leftMs, bounds);
   // One that has not stood came from somewhere: it is on its way since it was first seen.
   return {
@@ -75,8 +77,7 @@ export interface FirstLeg {
   readonly movingMs: number;
 }
 
-export function firstLeg(track: Track, bounds: TrackBounds): FirstLeg | null {
-  const leftMs = departedMs(track, bounds);
+export function firstLeg(track: Track, leftMs: number, bounds: TrackBounds): FirstLeg | null {
   if (!isStanding(track, leftMs, bounds)) return null;
   const lengthM = strayM(track);
   return {

@@ -3,11 +3,11 @@
  * Invariant: a fix outside of the stand is a stray until the next one is outside too, so that a single bad fix moves
  * nothing. What a vehicle wanders while it stands is no distance: then only the way from where it came to where it
  * left counts. Distance is never less than the displacement, moving time never more than the time.
- * Bound: numbers only, changed in place; no distance to compute while it stands, at most four while it moves.
+ * Bound: numbers only, changed in place; no distance to compute while it stands, at most three while it moves.
  */
 import type { Limits } from '../limits.ts';
 import type { Fix } from '../wire/types.ts';
-import { distanceAtMostM, distanceM } from './distance.ts';
+import { distanceAtLeastM, distanceAtMostM, distanceM } from './distance.ts';
 import { wrapE7 } from './fencebox.ts';
 
 export type TrackBounds = Pick<
@@ -78,10 +78,9 @@ export function isWithin(
   radiusM: number,
 ): boolean {
   const reachM = fix.accuracyDm === null ? radiusM : radiusM + fix.accuracyDm / 10;
-  return (
-    distanceAtMostM(latE7, lonE7, fix.latE7, fix.lonE7) <= reachM ||
-    distanceM(latE7, lonE7, fix.latE7, fix.lonE7) <= reachM
-  );
+  if (distanceAtMostM(latE7, lonE7, fix.latE7, fix.lonE7) <= reachM) return true;
+  if (distanceAtLeastM(latE7, fix.latE7) > reachM) return false;
+  return distanceM(latE7, lonE7, fix.latE7, fix.lonE7) <= reachM;
 }
 
 /** Begins a stand at `fix`, wherever it was before; the way there does not count. */
@@ -201,22 +200,26 @@ export function departedMs(track: Track, bounds: TrackBounds): number {
 }
 
 /**
- * It has left: the way through the stand counts, and a new stand begins at the stray. The top speed of that
- * way, 0 where it has stood.
+ * It has left at `leftMs`: the way through the stand counts, and a new stand begins at the stray. The top speed of
+ * that way, 0 where it has stood.
  */
-export function leave(track: Track, bounds: TrackBounds): number {
+export function leave(track: Track, leftMs: number, bounds: TrackBounds): number {
   const { strayMs, strayLatE7, strayLonE7, strayCms } = track;
-  const hasStood = isStanding(track, departedMs(track, bounds), bounds);
+  const hasStood = isStanding(track, leftMs, bounds);
   const stepM = distanceM(track.stepLatE7, track.stepLonE7, strayLatE7, strayLonE7);
   addStep(track, stepM, strayMs, strayCms, bounds);
-  const directM = distanceM(track.entryLatE7, track.entryLonE7, strayLatE7, strayLonE7);
-  // It may have turned a corner, but no more: what is longer has wandered.
-  const wayM = hasStood ? Math.min(track.pathM, directM + bounds.standRadiusM) : track.pathM;
+  const wayM = hasStood ? Math.min(track.pathM, straightM(track, bounds)) : track.pathM;
   track.odometerM += wayM;
   track.movingMs += Math.min(track.pathMovingMs, movingTimeMs(wayM, bounds));
   const topCms = hasStood ? 0 : track.pathTopCms;
   anchorAt(track, strayMs, strayLatE7, strayLonE7, strayCms);
   return topCms;
+}
+
+/** From the entry to the stray. It may have turned a corner, but no more: what is longer has wandered. */
+function straightM(track: Track, bounds: TrackBounds): number {
+  const { entryLatE7, entryLonE7, strayLatE7, strayLonE7 } = track;
+  return distanceM(entryLatE7, entryLonE7, strayLatE7, strayLonE7) + bounds.standRadiusM;
 }
 
 /** It turned up at the stray; the way there does not count. */

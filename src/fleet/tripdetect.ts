@@ -95,11 +95,11 @@ function depart(trips: Trips, bounds: TripBounds, emit: Emit): void {
   } else if (leftMs - trips.sinceMs >= bounds.tripStopMs) {
     trips.journey = null;
   }
-  if (trips.journey !== null) return pass(trips.journey, trips, bounds);
+  if (trips.journey !== null) return pass(trips.journey, trips, leftMs, bounds);
   if (isUnseen(trips, bounds)) return turnUp(trips);
-  const journey = beginJourney(trips, bounds);
-  const leg = firstLeg(trips, bounds);
-  pass(journey, trips, bounds);
+  const journey = beginJourney(trips, leftMs, bounds);
+  const leg = firstLeg(trips, leftMs, bounds);
+  pass(journey, trips, leftMs, bounds);
   if (leg !== null) {
     journey.odometerM = trips.odometerM - leg.lengthM;
     journey.movingMs = trips.movingMs - leg.movingMs;
@@ -121,12 +121,12 @@ function goOn(
   }
   if (hasStopped) addStop(journey, trips, leftMs, bounds);
   journey.isStopped = false;
-  pass(journey, trips, bounds);
+  pass(journey, trips, leftMs, bounds);
   if (hasStopped) tell(trips, journey, 'tripResumed', bounds, emit);
 }
 
-function pass(journey: Journey, track: Track, bounds: TripBounds): void {
-  journey.topSpeedCms = Math.max(journey.topSpeedCms, leave(track, bounds));
+function pass(journey: Journey, track: Track, leftMs: number, bounds: TripBounds): void {
+  journey.topSpeedCms = Math.max(journey.topSpeedCms, leave(track, leftMs, bounds));
 }
 
 /** It was silent so long that nobody knows how it came so far: on a ferry, or switched off. */

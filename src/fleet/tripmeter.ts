@@ -184,7 +184,7 @@ function depart(stops: Pick<Meter, 'stops' | 'stopsCount'>, leg: Leg, bounds: Me
   const leftMs = departedMs(track, bounds);
   if (leftMs - track.sinceMs >= bounds.stopMinMs) addStop(stops, track, leftMs, bounds);
   leg.isStopped = false;
-  leg.topSpeedCms = Math.max(leg.topSpeedCms, leave(track, bounds));
+  leg.topSpeedCms = Math.max(leg.topSpeedCms, leave(track, leftMs, bounds));
 }
 
 function addStop(

@@ -1,7 +1,7 @@
 /** Distances on the sphere: known ones, and what holds of all. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { distanceM } from '../../src/fleet/distance.ts';
+import { distanceAtLeastM, distanceAtMostM, distanceM } from '../../src/fleet/distance.ts';
 
 const latE7 = fc.integer({ min: -900_000_000, max: 900_000_000 });
 const lonE7 = fc.integer({ min: -1_800_000_000, max: 1_800_000_000 });
@@ -18,6 +18,27 @@ describe('distance', () => {
   ] as const)('of %s', (_name, [fromLat, fromLon, toLat, toLon], expected) => {
     const metres = distanceM(fromLat, fromLon, toLat, toLon);
     expect(Math.abs(metres - expected)).toBeLessThanOrEqual(expected * 1e-4);
+  });
+
+  it('is between its bounds', () => {
+    const nearE7 = fc.integer({ min: -100_000, max: 100_000 });
+    const apartE7 = fc.oneof(nearE7, lonE7);
+    fc.assert(
+      fc.property(
+        latE7,
+        lonE7,
+        apartE7,
+        fc.oneof(fc.constant(0), apartE7),
+        (fromLat, fromLon, north, east) => {
+          const toLat = Math.max(-900_000_000, Math.min(900_000_000, fromLat + north));
+          const metres = distanceM(fromLat, fromLon, toLat, fromLon + east);
+          expect(distanceAtLeastM(fromLat, toLat)).toBeLessThanOrEqual(metres);
+          expect(distanceAtMostM(fromLat, fromLon, toLat, fromLon + east)).toBeGreaterThanOrEqual(
+            metres * (1 - 1e-6),
+          );
+        },
+      ),
+    );
   });
 
   it('is the same both ways, at most half way round, and never longer by a detour', () => {

@@ -78,7 +78,7 @@ describe('a state as bytes', () => {
   // Where this fails the layout has changed: raise stateVersion, or stored states are read wrong.
   it('has the fields of its version, in their order', () => {
     const inside = fold([fixAt(0, 0)], {}, 0, circlesAt([{ id: 'home', northM: 0, radiusM: 500 }]));
-    const journey = beginJourney(inside.state, limits);
+    const journey = beginJourney(inside.state, inside.state.lastMs, limits);
     const over = stepOverspeed(
       null,
       vehicle,
