@@ -49,11 +49,11 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
       client.destroy();
       pair.server.destroy();
     };
-    for (const socket of [client, pair.server]) {
-      // A reset is one more way to end.
-      socket.on('error', end);
-      socket.on('close', end);
-    }
+    // A reset is one more way to end.
+    client.on('error', end).on('close', end);
+    pair.server.on('error', end);
+    // What the server sent last may still be on its way to the client.
+    pair.server.on('close', () => client.end());
     client.on('data', (bytes) => {
       bytesUntilHold -= bytes.length;
       if (bytesUntilHold <= 0) hold('server');
