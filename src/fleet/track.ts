@@ -3,7 +3,7 @@
  * Invariant: a fix outside of the stand is a stray until the next one is outside too, so that a single bad fix moves
  * nothing. What a vehicle wanders while it stands is no distance: then only the way from where it came to where it
  * left counts. Distance is never less than the displacement, moving time never more than the time.
- * Bound: numbers only, changed in place; no distance to compute while it stands, at most three while it moves.
+ * Bound: numbers only, changed in place; no distance to compute while it stands, one to three while it moves.
  */
 import type { Limits } from '../limits.ts';
 import type { Fix } from '../wire/types.ts';
@@ -196,7 +196,11 @@ export function isStanding(track: Track, untilMs: number, bounds: TrackBounds): 
  * been. Many devices say nothing while they stand.
  */
 export function departedMs(track: Track, bounds: TrackBounds): number {
-  return Math.max(track.lastMs, track.strayMs - movingTimeMs(strayM(track), bounds));
+  const { lastMs, strayMs } = track;
+  const leastM = distanceAtLeastM(track.latE7, track.strayLatE7);
+  // Of one that is no slower it is known without the whole way.
+  if (strayMs - movingTimeMs(leastM, bounds) <= lastMs) return lastMs;
+  return Math.max(lastMs, strayMs - movingTimeMs(strayM(track), bounds));
 }
 
 /**
