@@ -13,7 +13,7 @@ import type { Near } from '../src/fleet/fencecells.ts';
 import type { TenantFences } from '../src/fleet/fenceindex.ts';
 import type { Place } from '../src/fleet/fenceshape.ts';
 import type { Output } from '../src/fleet/output.ts';
-import { createVehicleState, type VehicleState } from '../src/fleet/state.ts';
+import { createPlaces, createVehicleState, type VehicleState } from '../src/fleet/state.ts';
 import { encodeState } from '../src/fleet/statecodec.ts';
 import { limits } from '../src/limits.ts';
 import type { Fix } from '../src/wire/types.ts';
@@ -187,7 +187,8 @@ function compile(task: FoldTask): void {
 }
 
 function addStates({ states }: Fleet, names: readonly string[]): void {
-  for (const name of names) states.push(createVehicleState(name));
+  const nextPlace = createPlaces();
+  for (const name of names) states.push(createVehicleState(name, nextPlace()));
 }
 
 function run(fleet: Fleet, legs: readonly Leg[]): void {
@@ -201,7 +202,8 @@ function heapBytes(): number {
   if (gc === undefined) throw new Error('folding: it needs --expose-gc');
   gc();
   gc();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 
 function onTripShareOf(states: readonly VehicleState[]): number {

@@ -9,7 +9,7 @@ import type { HeardStatus } from '../store/status.ts';
 import type { Fix } from '../wire/types.ts';
 import type { Output, TripOutputKind, VehicleEvent } from './output.ts';
 import { snapshotOffsetMs } from './snapshots.ts';
-import { createVehicleState, type VehicleState } from './state.ts';
+import { createVehicleState, type Place, type VehicleState } from './state.ts';
 import type { ToldTrip } from './tripchanges.ts';
 
 /** What was told, and the time of the fix or the status that told it. */
@@ -43,7 +43,7 @@ export interface Redo {
 export interface Fold {
   readonly vehicle: Vehicle;
   readonly offsetMs: number;
-  state: VehicleState;
+  readonly state: VehicleState;
   redo: Redo | null;
 }
 
@@ -56,12 +56,13 @@ export interface FoldListener {
 
 export function createFold(
   vehicle: Vehicle,
+  place: Place,
   { snapshotIntervalMs }: Pick<Limits, 'snapshotIntervalMs'>,
 ): Fold {
   return {
     vehicle,
     offsetMs: snapshotOffsetMs(vehicle.key, snapshotIntervalMs),
-    state: createVehicleState(vehicle.id),
+    state: createVehicleState(vehicle.id, place),
     redo: null,
   };
 }

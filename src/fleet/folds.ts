@@ -21,7 +21,7 @@ import type { Lateness } from './lateness.ts';
 import type { Output, TripState } from './output.ts';
 import { hasSignals } from './signals.ts';
 import { beginsInterval } from './snapshots.ts';
-import type { VehicleState } from './state.ts';
+import { copyState, createPlaces, type VehicleState } from './state.ts';
 import { decodeState, encodeState } from './statecodec.ts';
 
 export interface FoldsOptions {
@@ -80,6 +80,7 @@ export function createFolds(options: FoldsOptions): Folds {
   const { vehicles, fences, harvest, lateness, clock, bounds } = options;
   const { counters } = options.metrics;
   const folds = new Map<string, Fold>();
+  const nextPlace = createPlaces();
   /** Those with something that a silence would end, and that somebody has heard of. */
   const underway = new Set<Fold>();
   /** Before somebody listens. */
@@ -100,7 +101,7 @@ export function createFolds(options: FoldsOptions): Folds {
   function open(vehicle: Vehicle): Fold {
     let fold = folds.get(vehicle.key);
     if (fold === undefined) {
-      fold = createFold(vehicle, bounds);
+      fold = createFold(vehicle, nextPlace(), bounds);
       folds.set(vehicle.key, fold);
     }
     return fold;
@@ -264,7 +265,7 @@ export function createFolds(options: FoldsOptions): Folds {
         one.state.timeMs = vehicle.last.timeMs;
         lateness.mark(vehicle.key, 0, true);
       } else {
-        one.state = state;
+        copyState(state, one.state);
         if (state.journey !== null || state.over !== null) underway.add(one);
       }
     },
@@ -339,10 +340,10 @@ export function createFolds(options: FoldsOptions): Folds {
     finish(one, state) {
       const { redo } = one;
       if (redo === null) throw new Error(`folds: ${one.vehicle.key} is not folded again`);
-      one.state = state;
+      copyState(state, one.state);
       one.redo = null;
       for (const taken of redo.tail) foldTail(one, taken);
-      if (state.journey !== null || state.over !== null) underway.add(one);
+      if (one.state.journey !== null || one.state.over !== null) underway.add(one);
       vehicles.touch(one.vehicle);
     },
     abort,

@@ -267,7 +267,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     // With what has been told of the fixes that came meanwhile.
     const crop = isWhole ? harvest.takeOf(key) : { events: [], states: [] };
     // In the turn of what it has told: what comes while this is stored is in neither.
-    const known = isWhole ? knownOf(vehicle, state) : null;
+    const known = isWhole ? knownOf(vehicle, fold.state) : null;
     const since = lateness.since(key);
     const restMs = isWhole ? (since?.sinceMs ?? null) : reachedMs + 1;
     try {

@@ -8,19 +8,14 @@ import { parseMessagePack, toMessagePack } from '../wire/messagepack.ts';
 import type { FenceState } from './fences.ts';
 import { noStops, type Journey } from './journey.ts';
 import type { Overspeed } from './overspeed.ts';
-import { createVehicleState, type VehicleState } from './state.ts';
+import { createVehicleState, stateFields, type VehicleState } from './state.ts';
 import { neverMs } from './track.ts';
 
 export const stateVersion = 3;
 
-/** Of a state, beside the parts that have lists of their own. */
-const ownFields = Object.keys(createVehicleState('')).filter(
-  (name) => !['vehicle', 'journey', 'over', 'fences'].includes(name),
-);
-
 export function encodeState(state: VehicleState): Uint8Array {
   const { journey, over, fences } = state;
-  const own = ownFields.map((name) => Reflect.get(state, name) as unknown);
+  const own = stateFields.map((name) => state[name]);
   const parts = [own, valuesOf(journey), valuesOf(over), fences.map(valuesOf)];
   // The packer's memory is used again.
   return Uint8Array.from(toMessagePack([stateVersion, ...parts]));
@@ -38,7 +33,7 @@ export function decodeState(vehicle: string, bytes: Uint8Array): VehicleState | 
   if (over !== null) state.over = blankOverspeed();
   if (fences.length > 0) state.fences = fences.map(blankFence);
   const isRead =
-    fill(state, ownFields, own) &&
+    fill(state, stateFields, own) &&
     fillPart(state.journey, journey) &&
     fillPart(state.over, over) &&
     state.fences.every((fence, index) => fillPart(fence, fences[index]));

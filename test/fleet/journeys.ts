@@ -3,7 +3,7 @@ import { advance, lapse, type DeriveBounds, type DeriveContext } from '../../src
 import type { Fence } from '../../src/fleet/fence.ts';
 import { createFenceIndex, type TenantFences } from '../../src/fleet/fenceindex.ts';
 import type { Output, TripState, VehicleEvent } from '../../src/fleet/output.ts';
-import { createVehicleState, type VehicleState } from '../../src/fleet/state.ts';
+import { createVehicleState, stateFields, type VehicleState } from '../../src/fleet/state.ts';
 import { limits } from '../../src/limits.ts';
 import type { Fix } from '../../src/wire/types.ts';
 import { circle, fence } from './fencefixture.ts';
@@ -102,6 +102,13 @@ export function circlesAt(
     index.put(fence(id, circle(fixAt(0, northM), radiusM), over));
   }
   return index.of('acme');
+}
+
+/** A copy of all that a state holds. */
+export function plainOf(state: VehicleState) {
+  const fields = Object.fromEntries(stateFields.map((name) => [name, state[name]]));
+  const { journey, over, fences, timeMs, jumps } = state;
+  return structuredClone({ ...fields, journey, over, fences, timeMs, jumps });
 }
 
 /** Folds the fixes, and then lets `silenceMs` pass. */
