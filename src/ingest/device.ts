@@ -6,14 +6,15 @@
  * slow-downs are told at most once in `slowDownRetryAfterMs`.
  */
 import { refusals, type CloseName, type RefusalName } from '../errors.ts';
-import type { Courier, Line } from '../fleet/courier.ts';
+import type { Courier, Line, Told } from '../fleet/courier.ts';
 import type { Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { Link, Presence } from '../live/presence.ts';
+import type { Reporting } from '../live/reporting.ts';
 import type { Vehicle, Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
 import { encodeDeviceReply } from '../wire/encode.ts';
-import { frameTypes, type AckLevel } from '../wire/types.ts';
+import { frameTypes, type AckLevel, type DeviceReply } from '../wire/types.ts';
 import { createSession, type Session } from './session.ts';
 
 /** What the gateway gives for one socket. */
@@ -51,8 +52,8 @@ export interface Device {
   gone(reason: string): void;
 }
 
+/** The same for all devices. */
 export interface DeviceOptions {
-  readonly connection: Connection;
   readonly vehicles: Vehicles;
   readonly presence: Pick<Presence, 'connected' | 'disconnected'>;
   readonly courier: Pick<Courier, 'connected' | 'disconnected'>;
@@ -61,110 +62,122 @@ export interface DeviceOptions {
   readonly ackFirst: 'journaled' | 'stored';
 }
 
-export function createDevice(options: DeviceOptions): Device {
-  const { connection, vehicles, presence, courier, metrics, bounds } = options;
-  const session = createSession({
-    framesInFlightMax: bounds.framesInFlightMax,
-    ackFirst: options.ackFirst,
-  });
+export function createDevice(connection: Connection, options: DeviceOptions): Device {
+  return new ConnectedDevice(connection, options);
+}
+
+// A class, for there is one for each socket: methods and getters of its own cost an idle one more than all its state.
+class ConnectedDevice implements Device, Link, Line {
+  readonly session: Session;
+  readonly connection: Connection;
+  readonly isDevice: boolean;
+  isClosed = false;
+  isAwaitingJournal = false;
+  isAwaitingStore = false;
+  private readonly options: DeviceOptions;
   // Most devices are one vehicle; only a gateway's frames come here with others in turn.
-  let lastVehicle: Vehicle | null = null;
-  let lastSpoken: Vehicle | null = null;
-  const spoken = new Set<Vehicle>();
-  const commanded = new Set<string>();
-  let slowDownNotBeforeMs = -Infinity;
-  let isClosed = false;
+  private lastVehicle: Vehicle | null = null;
+  private lastSpoken: Vehicle | null = null;
+  private spoken: Set<Vehicle> | null = null;
+  private commanded: Set<string> | null = null;
+  private slowDownNotBeforeMs = -Infinity;
 
-  function refuse(seq: number, reason: RefusalName, indexes: readonly number[] | null): void {
+  constructor(connection: Connection, options: DeviceOptions) {
+    this.connection = connection;
+    this.options = options;
+    this.isDevice = connection.identity.role === 'device';
+    this.session = createSession(options);
+  }
+
+  get identity(): Identity {
+    return this.connection.identity;
+  }
+
+  get spokenFor(): Iterable<string> {
+    return this.commanded ?? [];
+  }
+
+  vehicle(id: string): Vehicle {
+    // An untracked one may be tracked by another connection meanwhile, as another object.
+    if (this.lastVehicle?.id !== id || !this.lastVehicle.isTracked) {
+      this.lastVehicle = this.options.vehicles.open(this.identity.tenant, id);
+    }
+    return this.lastVehicle;
+  }
+
+  spoke(vehicle: Vehicle): void {
+    if (vehicle === this.lastSpoken) return;
+    this.lastSpoken = vehicle;
+    this.spoken ??= new Set();
+    if (this.spoken.has(vehicle)) return;
+    this.spoken.add(vehicle);
+    this.options.presence.connected(vehicle, this);
+    this.speaksFor(vehicle.id);
+  }
+
+  speaksFor(vehicleId: string): void {
+    this.commanded ??= new Set();
+    if (this.commanded.has(vehicleId)) return;
+    this.commanded.add(vehicleId);
+    this.options.courier.connected(this.identity.tenant, vehicleId, this);
+  }
+
+  report(vehicle: Vehicle, settings: Reporting): void {
+    this.send({ type: frameTypes.settings, settings, vehicle: this.named(vehicle.id) });
+  }
+
+  tell(vehicleId: string, told: Told): void {
+    this.send({ type: frameTypes.command, ...told, vehicle: this.named(vehicleId) });
+  }
+
+  ack(seq: number, level: AckLevel): void {
+    this.send({ type: frameTypes.ack, seq, level });
+  }
+
+  refuse(seq: number, reason: RefusalName, indexes: readonly number[] | null): void {
     const { code, message } = refusals[reason];
-    metrics.refused[reason] += indexes === null ? 1 : indexes.length;
-    if (isClosed) return;
-    connection.send(encodeDeviceReply({ type: frameTypes.refused, seq, code, message, indexes }));
+    this.options.metrics.refused[reason] += indexes === null ? 1 : indexes.length;
+    this.send({ type: frameTypes.refused, seq, code, message, indexes });
   }
 
-  const link: Link = {
-    report({ id }, settings) {
-      if (isClosed) return;
-      const vehicle = id === connection.identity.subject ? null : id;
-      connection.send(encodeDeviceReply({ type: frameTypes.settings, settings, vehicle }));
-    },
-  };
-
-  const line: Line = {
-    isDevice: connection.identity.role === 'device',
-    tell(id, told) {
-      if (isClosed) return;
-      const vehicle = id === connection.identity.subject ? null : id;
-      connection.send(encodeDeviceReply({ type: frameTypes.command, ...told, vehicle }));
-    },
-  };
-
-  function speaksFor(vehicleId: string): void {
-    if (commanded.has(vehicleId)) return;
-    commanded.add(vehicleId);
-    courier.connected(connection.identity.tenant, vehicleId, line);
+  refuseFixes(seq: number, indexesByReason: ReadonlyMap<RefusalName, readonly number[]>): void {
+    for (const [reason, indexes] of indexesByReason) {
+      this.options.metrics.counters.fixesRefused += indexes.length;
+      this.refuse(seq, reason, indexes);
+    }
   }
 
-  return {
-    get identity() {
-      return connection.identity;
-    },
-    session,
-    connection,
-    get isClosed() {
-      return isClosed;
-    },
-    isAwaitingJournal: false,
-    isAwaitingStore: false,
-    vehicle(id) {
-      // An untracked one may be tracked by another connection meanwhile, as another object.
-      if (lastVehicle?.id !== id || !lastVehicle.isTracked) {
-        lastVehicle = vehicles.open(connection.identity.tenant, id);
-      }
-      return lastVehicle;
-    },
-    spoke(vehicle) {
-      if (vehicle === lastSpoken) return;
-      lastSpoken = vehicle;
-      if (spoken.has(vehicle)) return;
-      spoken.add(vehicle);
-      presence.connected(vehicle, link);
-      speaksFor(vehicle.id);
-    },
-    speaksFor,
-    get spokenFor() {
-      return commanded;
-    },
-    ack(seq, level) {
-      if (!isClosed) connection.send(encodeDeviceReply({ type: frameTypes.ack, seq, level }));
-    },
-    refuse,
-    refuseFixes(seq, indexesByReason) {
-      for (const [reason, indexes] of indexesByReason) {
-        metrics.counters.fixesRefused += indexes.length;
-        refuse(seq, reason, indexes);
-      }
-    },
-    slowDown(nowMs) {
-      if (isClosed || nowMs < slowDownNotBeforeMs) return;
-      slowDownNotBeforeMs = nowMs + bounds.slowDownRetryAfterMs;
-      metrics.counters.slowDownsSent += 1;
-      const retryAfterMs = bounds.slowDownRetryAfterMs;
-      connection.send(encodeDeviceReply({ type: frameTypes.slowDown, retryAfterMs }));
-    },
-    close(name, reason) {
-      if (isClosed) return;
-      isClosed = true;
-      connection.close(name, reason);
-    },
-    gone(reason) {
-      isClosed = true;
-      for (const vehicle of spoken) presence.disconnected(vehicle, link, reason);
-      spoken.clear();
-      for (const vehicleId of commanded) {
-        courier.disconnected(connection.identity.tenant, vehicleId, line);
-      }
-      commanded.clear();
-    },
-  };
+  slowDown(nowMs: number): void {
+    if (this.isClosed || nowMs < this.slowDownNotBeforeMs) return;
+    const retryAfterMs = this.options.bounds.slowDownRetryAfterMs;
+    this.slowDownNotBeforeMs = nowMs + retryAfterMs;
+    this.options.metrics.counters.slowDownsSent += 1;
+    this.send({ type: frameTypes.slowDown, retryAfterMs });
+  }
+
+  close(name: CloseName, reason: string): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.connection.close(name, reason);
+  }
+
+  gone(reason: string): void {
+    const { spoken, commanded, options } = this;
+    this.isClosed = true;
+    this.spoken = null;
+    this.commanded = null;
+    for (const vehicle of spoken ?? []) options.presence.disconnected(vehicle, this, reason);
+    for (const vehicleId of commanded ?? []) {
+      options.courier.disconnected(this.identity.tenant, vehicleId, this);
+    }
+  }
+
+  private send(reply: DeviceReply): void {
+    if (!this.isClosed) this.connection.send(encodeDeviceReply(reply));
+  }
+
+  /** Null for the device's own: then a frame names none. */
+  private named(vehicleId: string): string | null {
+    return vehicleId === this.identity.subject ? null : vehicleId;
+  }
 }

@@ -80,21 +80,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     backfill: createRows(rowsBytesMax),
   };
   const fix = emptyFix(0);
+  const { presence, courier, ackFirst } = options;
+  const deviceOptions = { vehicles, presence, courier, metrics, bounds, ackFirst };
   let storedPosition = journal.committed;
   let awaitingJournal: Device[] = [];
   let awaitingStore: Device[] = [];
 
   function open(connection: Connection): Device {
-    const { presence, courier, ackFirst } = options;
-    const device = createDevice({
-      connection,
-      vehicles,
-      presence,
-      courier,
-      metrics,
-      bounds,
-      ackFirst,
-    });
+    const device = createDevice(connection, deviceOptions);
     const { role, tenant, subject } = connection.identity;
     // One that has a position is connected from now on; another from its first fix on.
     const own = role === 'device' ? vehicles.find(tenant, subject) : null;

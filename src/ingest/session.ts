@@ -5,6 +5,8 @@
  * Bound: `framesInFlightMax` frames wait for the journal, as many marks for the database and as many deferred ones
  * (more are merged: their ack comes with a later one).
  */
+import type { Limits } from '../limits.ts';
+
 /** A frame that waits until the journal position `position` has reached a level. */
 interface Mark {
   seq: number;
@@ -38,67 +40,86 @@ export interface Reached {
 }
 
 export interface SessionOptions {
-  readonly framesInFlightMax: number;
+  readonly bounds: Pick<Limits, 'framesInFlightMax'>;
   /** The level that takes a frame out of flight. */
   readonly ackFirst: 'journaled' | 'stored';
 }
 
 export function createSession(options: SessionOptions): Session {
-  const journalMarks: Mark[] = [];
-  const storeMarks: Mark[] = [];
-  let lastSeq = 0;
-  let journaledSeq = 0;
-  let storedSeq = 0;
+  return new FrameSession(options);
+}
 
-  return {
-    get nextSeq() {
-      return lastSeq + 1;
-    },
-    get framesInFlight() {
-      return lastSeq - (options.ackFirst === 'journaled' ? journaledSeq : storedSeq);
-    },
-    take(seq) {
-      if (seq !== lastSeq + 1) return false;
-      lastSeq = seq;
-      return true;
-    },
-    mark(seq, position) {
-      journalMarks.push({ seq, position });
-      storeMarks.push({ seq, position });
-      if (storeMarks.length > options.framesInFlightMax) mergeLast(storeMarks);
-    },
-    defer(seq) {
-      const inJournal = { seq, position: Infinity };
-      const inStore = { seq, position: Infinity };
-      journalMarks.push(inJournal);
-      storeMarks.push(inStore);
-      return (position) => {
-        inJournal.position = position;
-        inStore.position = position;
-        if (storeMarks.length > options.framesInFlightMax * 2) mergeAll(storeMarks);
-      };
-    },
-    journaledUpTo(position) {
-      const seq = takeReached(journalMarks, position);
-      if (seq === null) return null;
-      const frames = seq - journaledSeq;
-      journaledSeq = seq;
-      return { seq, frames };
-    },
-    storedUpTo(position) {
-      const seq = takeReached(storeMarks, position);
-      if (seq === null) return null;
-      const frames = seq - storedSeq;
-      storedSeq = seq;
-      return { seq, frames };
-    },
-    get awaitsJournal() {
-      return journalMarks.length > 0;
-    },
-    get awaitsStore() {
-      return storeMarks.length > 0;
-    },
-  };
+// A class, for there is one for each device: methods and getters of its own cost an idle one more than all its state.
+class FrameSession implements Session {
+  private readonly options: SessionOptions;
+  private readonly journalMarks: Mark[] = [];
+  private readonly storeMarks: Mark[] = [];
+  private lastSeq = 0;
+  private journaledSeq = 0;
+  private storedSeq = 0;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+  }
+
+  get nextSeq(): number {
+    return this.lastSeq + 1;
+  }
+
+  get framesInFlight(): number {
+    const isFirst = this.options.ackFirst === 'journaled';
+    return this.lastSeq - (isFirst ? this.journaledSeq : this.storedSeq);
+  }
+
+  get awaitsJournal(): boolean {
+    return this.journalMarks.length > 0;
+  }
+
+  get awaitsStore(): boolean {
+    return this.storeMarks.length > 0;
+  }
+
+  take(seq: number): boolean {
+    if (seq !== this.nextSeq) return false;
+    this.lastSeq = seq;
+    return true;
+  }
+
+  mark(seq: number, position: number): void {
+    const { storeMarks } = this;
+    this.journalMarks.push({ seq, position });
+    storeMarks.push({ seq, position });
+    if (storeMarks.length > this.options.bounds.framesInFlightMax) mergeLast(storeMarks);
+  }
+
+  defer(seq: number): (position: number) => void {
+    const { storeMarks, options } = this;
+    const inJournal = { seq, position: Infinity };
+    const inStore = { seq, position: Infinity };
+    this.journalMarks.push(inJournal);
+    storeMarks.push(inStore);
+    return (position) => {
+      inJournal.position = position;
+      inStore.position = position;
+      if (storeMarks.length > options.bounds.framesInFlightMax * 2) mergeAll(storeMarks);
+    };
+  }
+
+  journaledUpTo(position: number): Reached | null {
+    const seq = takeReached(this.journalMarks, position);
+    if (seq === null) return null;
+    const frames = seq - this.journaledSeq;
+    this.journaledSeq = seq;
+    return { seq, frames };
+  }
+
+  storedUpTo(position: number): Reached | null {
+    const seq = takeReached(this.storeMarks, position);
+    if (seq === null) return null;
+    const frames = seq - this.storedSeq;
+    this.storedSeq = seq;
+    return { seq, frames };
+  }
 }
 
 function takeReached(marks: Mark[], position: number): number | null {

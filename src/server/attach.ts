@@ -7,6 +7,8 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { refusals } from '../errors.ts';
 import { vehicleKey } from '../identity.ts';
+import type { Device } from '../ingest/device.ts';
+import type { Pipeline } from '../ingest/pipeline.ts';
 import type { Call } from '../live/calls.ts';
 import { createSubscriber } from '../live/subscriber.ts';
 import type { Metrics } from '../metrics.ts';
@@ -34,17 +36,22 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
   const { bounds, ack } = options.config;
   /** The connection of each device, by tenant and subject. */
   const current = new Map<string, Peer>();
+  const ingest: Ingest = {
+    pipeline,
+    left(peer) {
+      const key = keyOf(peer);
+      if (current.get(key) === peer) current.delete(key);
+    },
+  };
 
   // The older connection is most often one that the network has lost and nobody has noticed.
-  function replaceOlder(peer: Peer): string {
-    const key = vehicleKey(peer.identity.tenant, peer.identity.subject);
+  function replaceOlder(peer: Peer): void {
+    const key = keyOf(peer);
     const older = current.get(key);
     current.set(key, peer);
-    if (older !== undefined) {
-      metrics.refused.newerConnection += 1;
-      older.close('duplicateSession', refusals.newerConnection.message);
-    }
-    return key;
+    if (older === undefined) return;
+    metrics.refused.newerConnection += 1;
+    older.close('duplicateSession', refusals.newerConnection.message);
   }
 
   function attachDevice(peer: Peer): Handler {
@@ -60,22 +67,8 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
     peer.send(encodeDeviceReply({ type: frameTypes.deviceHello, session }));
     const device = pipeline.open(peer);
     // Only now: a vehicle that changes connections is not offline between them.
-    const key = peer.identity.role === 'device' ? replaceOlder(peer) : null;
-    return {
-      receive(bytes, isBinary) {
-        if (isBinary) pipeline.receive(device, bytes);
-        else pipeline.refuseText(device);
-      },
-      drained: () => undefined,
-      // The device asks for its identity whenever it needs it.
-      refreshed: () => undefined,
-      // Acks are small: a device that lets so many wait reads nothing any more.
-      dropped: () => peer.close('slow', 'too much is waiting to be read'),
-      gone(reason) {
-        device.gone(reason);
-        if (key !== null && current.get(key) === peer) current.delete(key);
-      },
-    };
+    if (peer.identity.role === 'device') replaceOlder(peer);
+    return new DeviceHandler(peer, device, ingest);
   }
 
   function attachSubscriber(peer: Peer): Handler {
@@ -97,4 +90,49 @@ export function createAttach(options: AttachOptions): (peer: Peer) => Handler {
   }
 
   return (peer) => (peer.plane === 'ingest' ? attachDevice(peer) : attachSubscriber(peer));
+}
+
+/** The same for all devices. */
+interface Ingest {
+  readonly pipeline: Pipeline;
+  left(peer: Peer): void;
+}
+
+class DeviceHandler implements Handler {
+  private readonly peer: Peer;
+  private readonly device: Device;
+  private readonly ingest: Ingest;
+
+  constructor(peer: Peer, device: Device, ingest: Ingest) {
+    this.peer = peer;
+    this.device = device;
+    this.ingest = ingest;
+  }
+
+  receive(bytes: Uint8Array, isBinary: boolean): void {
+    if (isBinary) this.ingest.pipeline.receive(this.device, bytes);
+    else this.ingest.pipeline.refuseText(this.device);
+  }
+
+  drained(): void {
+    // What a device is told is small, and nothing waits for room.
+  }
+
+  // Acks are small: a device that lets so many wait reads nothing any more.
+  dropped(): void {
+    this.peer.close('slow', 'too much is waiting to be read');
+  }
+
+  refreshed(): void {
+    // The device asks for its identity whenever it needs it.
+  }
+
+  gone(reason: string): void {
+    this.device.gone(reason);
+    this.ingest.left(this.peer);
+  }
+}
+
+function keyOf({ identity }: Peer): string {
+  return vehicleKey(identity.tenant, identity.subject);
 }

@@ -31,6 +31,7 @@ import {
   type Handler,
   type Peer,
   type Plane,
+  type RawSocket,
 } from './peer.ts';
 import type { Recorder } from './recorder.ts';
 import { errorReply } from './refusal.ts';
@@ -87,6 +88,42 @@ interface Closing {
   readonly deadline: Timer;
 }
 
+/** What the sockets of a plane have in common. */
+interface Outlet {
+  readonly isCompressed: boolean;
+  end(ws: WebSocket<UserData>, code: number, reason: string): void;
+}
+
+class UwsSocket implements RawSocket {
+  private readonly ws: WebSocket<UserData>;
+  private readonly outlet: Outlet;
+
+  constructor(ws: WebSocket<UserData>, outlet: Outlet) {
+    this.ws = ws;
+    this.outlet = outlet;
+  }
+
+  send(message: Encoded): void {
+    this.ws.send(message, typeof message !== 'string', this.outlet.isCompressed);
+  }
+
+  join(inner: string): void {
+    this.ws.subscribe(inner);
+  }
+
+  leave(inner: string): void {
+    this.ws.unsubscribe(inner);
+  }
+
+  bufferedBytes(): number {
+    return this.ws.getBufferedAmount();
+  }
+
+  end(code: number, reason: string): void {
+    this.outlet.end(this.ws, code, reason);
+  }
+}
+
 type Uws = typeof import('uWebSockets.js');
 
 /** Listens; throws `LISTEN_FAILED` or `UWS_NOT_LOADED`. */
@@ -103,6 +140,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     live: bounds.subscriberBackpressureBytesMax,
   };
   const isCompressed = options.compression !== 'off';
+  const planes = {
+    ingest: { ...options, plane: 'ingest' },
+    live: { ...options, plane: 'live' },
+  } as const;
+  const outlets = { ingest: outletOf('ingest'), live: outletOf('live') };
 
   function plane(name: Plane): void {
     app.ws<UserData>(planePaths[name], {
@@ -135,6 +177,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
   function hasRoom(name: Plane, ws: WebSocket<UserData>): boolean {
     return ws.getBufferedAmount() <= waitingBytesMax[name];
+  }
+
+  function outletOf(name: Plane): Outlet {
+    return { isCompressed, end: (ws, code, reason) => end(name, ws, code, reason) };
   }
 
   // Where too much waits, the library drops a close frame like any other message, and all that waits with it. So
@@ -208,22 +254,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   function greet(name: Plane, ws: WebSocket<UserData>, identity: Identity): void {
     const data = ws.getUserData();
     metrics.counters.connectionsOpened += 1;
-    const peer = createPeer({
-      plane: name,
-      codec: data.codec,
-      identity,
-      verify: options.verify,
-      isRevoked: options.isRevoked,
-      metrics,
-      attach: options.attach,
-      socket: {
-        send: (message) => void ws.send(message, typeof message !== 'string', isCompressed),
-        join: (inner) => void ws.subscribe(inner),
-        leave: (inner) => void ws.unsubscribe(inner),
-        bufferedBytes: () => ws.getBufferedAmount(),
-        end: (code, reason) => end(name, ws, code, reason),
-      },
-    });
+    const socket = new UwsSocket(ws, outlets[name]);
+    const peer = createPeer({ socket, codec: data.codec, identity }, planes[name]);
     data.peer = peer;
     peers.add(peer);
     admission.greeted(name, identity);

@@ -70,11 +70,16 @@ export interface Peer {
   gone(code: number, reason: string): Ending;
 }
 
-export interface PeerOptions {
-  readonly plane: Plane;
+/** A socket whose token has been verified. */
+export interface Arrival {
+  readonly socket: RawSocket;
   readonly codec: Codec;
   readonly identity: Identity;
-  readonly socket: RawSocket;
+}
+
+/** The same for all peers of a plane. */
+export interface PeerOptions {
+  readonly plane: Plane;
   readonly verify: Verify;
   readonly isRevoked: (identity: Identity) => boolean;
   readonly metrics: Metrics;
@@ -110,87 +115,114 @@ function isSameSubject(one: Identity, other: Identity): boolean {
   return one.subject === other.subject && one.tenant === other.tenant && one.role === other.role;
 }
 
-export function createPeer(options: PeerOptions): Peer {
-  const { plane, codec, socket, metrics } = options;
-  let identity = options.identity;
-  let isOpen = true;
-  /** How it ended, once the engine has closed it. */
-  let ending: Ending | null = null;
-  const traffic = { framesReceived: 0, bytesReceived: 0, framesSent: 0, bytesSent: 0 };
+export function createPeer(arrival: Arrival, options: PeerOptions): Peer {
+  return new SocketPeer(arrival, options);
+}
 
-  function close(name: CloseName, reason: string): void {
-    if (!isOpen) return;
-    isOpen = false;
-    ending = endingByEngine(name, reason);
-    metrics.closed[name] += 1;
-    socket.end(closeCodes[name], reason);
+// A class, for there is one for each socket: methods and getters of its own cost an idle one more than all its state.
+class SocketPeer implements Peer {
+  readonly id = randomUUID();
+  readonly codec: Codec;
+  identity: Identity;
+  isOpen = true;
+  private framesReceived = 0;
+  private bytesReceived = 0;
+  private framesSent = 0;
+  private bytesSent = 0;
+  private readonly socket: RawSocket;
+  private readonly options: PeerOptions;
+  private readonly handler: Handler;
+  /** How it ended, once the engine has closed it. */
+  private ending: Ending | null = null;
+
+  constructor({ socket, codec, identity }: Arrival, options: PeerOptions) {
+    this.codec = codec;
+    this.identity = identity;
+    this.socket = socket;
+    this.options = options;
+    this.handler = options.attach(this);
   }
 
-  async function refresh(token: string): Promise<void> {
-    const verdict = await options.verify(token);
-    if (!isOpen) return;
-    if ('refused' in verdict) return refuse(verdict.refused);
+  get plane(): Plane {
+    return this.options.plane;
+  }
+
+  get traffic(): Traffic {
+    const { framesReceived, bytesReceived, framesSent, bytesSent } = this;
+    return { framesReceived, bytesReceived, framesSent, bytesSent };
+  }
+
+  send(message: Encoded): void {
+    if (!this.isOpen) return;
+    this.framesSent += 1;
+    this.bytesSent += Buffer.byteLength(message);
+    this.socket.send(message);
+  }
+
+  join(inner: string): void {
+    if (this.isOpen) this.socket.join(inner);
+  }
+
+  leave(inner: string): void {
+    if (this.isOpen) this.socket.leave(inner);
+  }
+
+  bufferedBytes(): number {
+    return this.isOpen ? this.socket.bufferedBytes() : 0;
+  }
+
+  close(name: CloseName, reason: string): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.ending = endingByEngine(name, reason);
+    this.options.metrics.closed[name] += 1;
+    this.socket.end(closeCodes[name], reason);
+  }
+
+  refresh(token: string): void {
+    this.replaceToken(token).catch(() =>
+      this.close('insufficientState', 'the token could not be verified'),
+    );
+  }
+
+  receive(bytes: Uint8Array, isBinary: boolean): void {
+    if (!this.isOpen) return;
+    this.framesReceived += 1;
+    this.bytesReceived += bytes.length;
+    this.handler.receive(bytes, isBinary);
+  }
+
+  drained(): void {
+    if (this.isOpen) this.handler.drained();
+  }
+
+  dropped(isPositions: boolean): void {
+    if (this.isOpen) this.handler.dropped(isPositions);
+  }
+
+  gone(code: number, reason: string): Ending {
+    this.isOpen = false;
+    this.ending ??= endingBySocket(code, reason);
+    this.handler.gone(this.ending.summary);
+    return this.ending;
+  }
+
+  private async replaceToken(token: string): Promise<void> {
+    const { plane, verify, isRevoked } = this.options;
+    const verdict = await verify(token);
+    if (!this.isOpen) return;
+    if ('refused' in verdict) return this.refuse(verdict.refused);
     const fresh = verdict.identity;
     const refused =
-      refusalOfIdentity(fresh, plane, options.isRevoked) ??
-      (isSameSubject(fresh, identity) ? null : 'tokenOfAnother');
-    if (refused !== null) return refuse(refused);
-    identity = fresh;
-    handler.refreshed();
+      refusalOfIdentity(fresh, plane, isRevoked) ??
+      (isSameSubject(fresh, this.identity) ? null : 'tokenOfAnother');
+    if (refused !== null) return this.refuse(refused);
+    this.identity = fresh;
+    this.handler.refreshed();
   }
 
-  function refuse(refused: RefusalName): void {
-    metrics.refused[refused] += 1;
-    close(closeOfRefusal(refused), refusals[refused].message);
+  private refuse(refused: RefusalName): void {
+    this.options.metrics.refused[refused] += 1;
+    this.close(closeOfRefusal(refused), refusals[refused].message);
   }
-
-  const peer: Peer = {
-    id: randomUUID(),
-    plane,
-    codec,
-    get identity() {
-      return identity;
-    },
-    get isOpen() {
-      return isOpen;
-    },
-    traffic,
-    send(message) {
-      if (!isOpen) return;
-      traffic.framesSent += 1;
-      traffic.bytesSent += Buffer.byteLength(message);
-      socket.send(message);
-    },
-    join(inner) {
-      if (isOpen) socket.join(inner);
-    },
-    leave(inner) {
-      if (isOpen) socket.leave(inner);
-    },
-    bufferedBytes: () => (isOpen ? socket.bufferedBytes() : 0),
-    close,
-    refresh(token) {
-      refresh(token).catch(() => close('insufficientState', 'the token could not be verified'));
-    },
-    receive(bytes, isBinary) {
-      if (!isOpen) return;
-      traffic.framesReceived += 1;
-      traffic.bytesReceived += bytes.length;
-      handler.receive(bytes, isBinary);
-    },
-    drained() {
-      if (isOpen) handler.drained();
-    },
-    dropped(isPositions) {
-      if (isOpen) handler.dropped(isPositions);
-    },
-    gone(code, reason) {
-      isOpen = false;
-      ending ??= endingBySocket(code, reason);
-      handler.gone(ending.summary);
-      return ending;
-    },
-  };
-  const handler = options.attach(peer);
-  return peer;
 }

@@ -1,7 +1,7 @@
 /** A connected device and the vehicles that it speaks for. */
 import { describe, expect, it } from 'vitest';
 import { createCourier } from '../../src/fleet/courier.ts';
-import { createDevice } from '../../src/ingest/device.ts';
+import { createDevice, type Connection } from '../../src/ingest/device.ts';
 import { limits } from '../../src/limits.ts';
 import { createPresence } from '../../src/live/presence.ts';
 import { createVehicles, type Vehicle } from '../../src/live/vehicles.ts';
@@ -19,16 +19,16 @@ function createFixture(subject: string) {
     clock: createManualClock(),
     bounds: limits,
   });
-  const device = createDevice({
-    connection: {
-      identity: identityOf({ subject, role: 'device' }),
-      send(bytes) {
-        const parsed = parseMessagePack(bytes);
-        sent.push('value' in parsed ? parsed.value : parsed);
-      },
-      close: () => undefined,
-      refresh: () => undefined,
+  const connection: Connection = {
+    identity: identityOf({ subject, role: 'device' }),
+    send(bytes) {
+      const parsed = parseMessagePack(bytes);
+      sent.push('value' in parsed ? parsed.value : parsed);
     },
+    close: () => undefined,
+    refresh: () => undefined,
+  };
+  const device = createDevice(connection, {
     vehicles,
     presence,
     courier: createCourier(),

@@ -4,7 +4,7 @@ import { createSession } from '../../src/ingest/session.ts';
 
 describe('session', () => {
   it('takes only the next seq', () => {
-    const session = createSession({ framesInFlightMax: 4, ackFirst: 'journaled' });
+    const session = createSession({ bounds: { framesInFlightMax: 4 }, ackFirst: 'journaled' });
     expect(session.take(2)).toBe(false);
     expect(session.take(0)).toBe(false);
     expect(session.take(1)).toBe(true);
@@ -14,7 +14,7 @@ describe('session', () => {
   });
 
   it.each(['journaled', 'stored'] as const)('counts what is in flight until %s', (ackFirst) => {
-    const session = createSession({ framesInFlightMax: 4, ackFirst });
+    const session = createSession({ bounds: { framesInFlightMax: 4 }, ackFirst });
     session.take(1);
     session.mark(1, 100);
     expect(session.framesInFlight).toBe(1);
@@ -48,7 +48,7 @@ describe('session', () => {
     );
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 8 }), (list, framesInFlightMax) => {
-        const session = createSession({ framesInFlightMax, ackFirst: 'journaled' });
+        const session = createSession({ bounds: { framesInFlightMax }, ackFirst: 'journaled' });
         const positions: number[] = [];
         const deferred: { readonly seq: number; readonly settle: (position: number) => void }[] =
           [];

@@ -3,7 +3,7 @@ import { closeCodes, refusals } from '../../src/errors.ts';
 import type { Identity } from '../../src/identity.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { Verdict } from '../../src/server/auth.ts';
-import { createPeer, refusalOfIdentity } from '../../src/server/peer.ts';
+import { createPeer, refusalOfIdentity, type RawSocket } from '../../src/server/peer.ts';
 import { identityOf } from '../support/identities.ts';
 
 function peerOf(verdict: Verdict = { refused: 'tokenMissing' }) {
@@ -15,35 +15,37 @@ function peerOf(verdict: Verdict = { refused: 'tokenMissing' }) {
   const verified = new Promise<void>((resolve) => {
     isVerified = resolve;
   });
-  const peer = createPeer({
-    plane: 'live',
-    codec: 'json',
-    identity: identityOf({ tokenId: 'first' }),
-    metrics,
-    verify: () => {
-      queueMicrotask(() => queueMicrotask(isVerified));
-      return Promise.resolve(verdict);
+  const socket: RawSocket = {
+    send: () => undefined,
+    join: () => undefined,
+    leave: () => undefined,
+    bufferedBytes: () => 0,
+    end(code, reason) {
+      ended.push([code, reason]);
+      // As uWebSockets.js does.
+      endings.push(peer.gone(code, reason));
     },
-    isRevoked: ({ tokenId }: Identity) => revoked.has(tokenId ?? ''),
-    socket: {
-      send: () => undefined,
-      join: () => undefined,
-      leave: () => undefined,
-      bufferedBytes: () => 0,
-      end(code, reason) {
-        ended.push([code, reason]);
-        // As uWebSockets.js does.
-        endings.push(peer.gone(code, reason));
+  };
+  const identity = identityOf({ tokenId: 'first' });
+  const peer = createPeer(
+    { socket, codec: 'json', identity },
+    {
+      plane: 'live',
+      metrics,
+      verify: () => {
+        queueMicrotask(() => queueMicrotask(isVerified));
+        return Promise.resolve(verdict);
       },
+      isRevoked: ({ tokenId }: Identity) => revoked.has(tokenId ?? ''),
+      attach: () => ({
+        receive: () => undefined,
+        drained: () => undefined,
+        dropped: () => undefined,
+        refreshed: () => undefined,
+        gone: (reason) => void gone.push(reason),
+      }),
     },
-    attach: () => ({
-      receive: () => undefined,
-      drained: () => undefined,
-      dropped: () => undefined,
-      refreshed: () => undefined,
-      gone: (reason) => void gone.push(reason),
-    }),
-  });
+  );
   const endings: unknown[] = [];
   return { peer, revoked, gone, ended, endings, metrics, verified };
 }
