@@ -71,7 +71,7 @@ async function openCopier(options: CopierOptions): Promise<Copier> {
 
   async function copyAll(waiting: Buffer[]): Promise<void> {
     for (let batch = waiting.pop(); batch !== undefined; batch = waiting.pop()) {
-      await target.copy.copy(batch);
+      await target.copy.copy([batch]);
     }
   }
 

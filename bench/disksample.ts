@@ -35,7 +35,7 @@ export async function sampleDisk(intervalS: number): Promise<DiskSample> {
     const emptyBytes = await tableBytes(database.sql);
     const rows = createRows(rowsPerBatch * rowBytesMax(limits));
     const copyAll = async (): Promise<void> => {
-      await database.copy.copy(Buffer.from(rows.bytes.subarray(0, rows.length)));
+      await database.copy.copy([Buffer.from(rows.bytes.subarray(0, rows.length))]);
       rows.length = 0;
       rows.count = 0;
     };

@@ -32,24 +32,25 @@ export interface Courier {
 }
 
 export function createCourier(): Courier {
-  const lines = new Map<string, Set<Line>>();
+  /** Nearly all vehicles have one: a set each would be larger than its connection. */
+  const lines = new Map<string, readonly Line[]>();
   const listeners: ((tenant: string, vehicle: string, line: Line) => void)[] = [];
 
-  const linesOf = (tenant: string, vehicle: string): readonly Line[] => [
-    ...(lines.get(keyOf(tenant, vehicle)) ?? []),
-  ];
+  const linesOf = (tenant: string, vehicle: string): readonly Line[] =>
+    lines.get(keyOf(tenant, vehicle)) ?? [];
 
   return {
     connected(tenant, vehicle, line) {
-      const key = keyOf(tenant, vehicle);
-      lines.set(key, (lines.get(key) ?? new Set()).add(line));
+      lines.set(keyOf(tenant, vehicle), [...linesOf(tenant, vehicle), line]);
       for (const listener of listeners) listener(tenant, vehicle, line);
     },
     disconnected(tenant, vehicle, line) {
       const key = keyOf(tenant, vehicle);
-      const known = lines.get(key);
-      if (known?.delete(line) !== true) throw new Error(`courier: ${key} has no such line`);
-      if (known.size === 0) lines.delete(key);
+      const known = linesOf(tenant, vehicle);
+      const others = known.filter((other) => other !== line);
+      if (others.length === known.length) throw new Error(`courier: ${key} has no such line`);
+      if (others.length > 0) lines.set(key, others);
+      else lines.delete(key);
     },
     tell(tenant, vehicle, told) {
       const known = linesOf(tenant, vehicle);

@@ -2,7 +2,7 @@
  * Rows on their way into the database, as tuple bytes: what the journal hands over, and the parts in which
  * it is written.
  * Invariant: a part holds whole rows, in their order; parts of one batch together are the batch.
- * Bound: a batch has at most `batchBytesMax` bytes; its parts share one copy of them.
+ * Bound: a batch has at most `batchBytesMax` bytes. It is not copied; where it is split, its parts share one copy.
  */
 import { rowEnd } from './row.ts';
 
@@ -15,15 +15,12 @@ export interface Batch {
 }
 
 /** Rows that are written, split or set aside together. */
-export interface Part {
-  readonly rows: number;
-  readonly bytes: Buffer;
-}
+export type Part = Pick<Batch, 'rows' | 'chunks'>;
 
 /** The batch in parts of at most `rowsMax` rows. */
 export function partsOf(batch: Batch, rowsMax: number): readonly Part[] {
   const parts: Part[] = [];
-  let rest: Part = { rows: batch.rows, bytes: joined(batch.chunks) };
+  let rest: Part = batch;
   while (rest.rows > rowsMax) {
     const { first, second } = splitAt(rest, rowsMax);
     parts.push(first);
@@ -35,15 +32,33 @@ export function partsOf(batch: Batch, rowsMax: number): readonly Part[] {
 
 /** The first `rows` rows, and the others. */
 export function splitAt(part: Part, rows: number): { first: Part; second: Part } {
+  const bytes = joined(part.chunks);
   let end = 0;
-  for (let row = 0; row < rows; row++) end = rowEnd(part.bytes, end);
+  for (let row = 0; row < rows; row++) end = rowEnd(bytes, end);
   return {
-    first: { rows, bytes: part.bytes.subarray(0, end) },
-    second: { rows: part.rows - rows, bytes: part.bytes.subarray(end) },
+    first: { rows, chunks: [bytes.subarray(0, end)] },
+    second: { rows: part.rows - rows, chunks: [bytes.subarray(end)] },
   };
 }
 
-function joined(chunks: readonly Buffer[]): Buffer {
+/** In one piece; a copy, unless it is one already. */
+export function joined(chunks: readonly Buffer[]): Buffer {
   const [only] = chunks;
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+}
+
+/** The same bytes in pieces of at most `bytesMax`, but for a chunk that is larger by itself. */
+export function* piecesOf(chunks: readonly Buffer[], bytesMax: number): Generator<Buffer> {
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  for (const chunk of chunks) {
+    if (bytes > 0 && bytes + chunk.length > bytesMax) {
+      yield joined(waiting);
+      waiting = [];
+      bytes = 0;
+    }
+    waiting.push(chunk);
+    bytes += chunk.length;
+  }
+  if (bytes > 0) yield joined(waiting);
 }

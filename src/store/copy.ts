@@ -14,15 +14,15 @@ export interface MergeResult {
   readonly conflicting: number;
 }
 
-/** `rows` are tuples, without header and trailer of COPY. */
+/** `rows` are tuples in chunks that end where one of them ends, without header and trailer of COPY. */
 export interface CopyPort {
   readonly rowsMax: number;
   /** A call that takes longer hangs: `replace` is due. */
   readonly deadline: Deadline;
   /** All rows or none; SQLSTATE 23505 where one of them is there already. */
-  copy(rows: Buffer): Promise<void>;
+  copy(rows: readonly Buffer[]): Promise<void>;
   /** Those that are not there yet; of rows for the same vehicle and time, the first. */
-  merge(rows: Buffer): Promise<MergeResult>;
+  merge(rows: readonly Buffer[]): Promise<MergeResult>;
   /** Throws away whatever hangs, so that the next call starts afresh. Does not throw. */
   replace(): Promise<void>;
 }

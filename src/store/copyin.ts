@@ -6,7 +6,14 @@
  */
 import type { Writable } from 'node:stream';
 import type { ISql } from 'postgres';
+import { piecesOf } from './batch.ts';
 import { copyHeader, copyTrailer } from './row.ts';
+
+/**
+ * Each write is one message, which postgres.js copies once more and the server into memory of its own: in one of 1 MB
+ * the pages of both are new each time, and all of it is out of the processor's cache when it is read.
+ */
+const messageBytesMax = 64 * 1024;
 
 /** What postgres.js calls when the server asks for rows, and once more when it is ready again. */
 interface InnerQuery {
@@ -20,7 +27,7 @@ interface InnerQuery {
  * statements answered. The query's own promise resolves with the stream already, and an error that comes
  * after the stream has ended is lost there (porsager/postgres#1173), hence the two functions.
  */
-export function copyIn(sql: ISql, statements: string, rows: Buffer): Promise<unknown> {
+export function copyIn(sql: ISql, statements: string, rows: readonly Buffer[]): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const query = sql.unsafe(statements) as unknown as InnerQuery;
     let stream: Writable | null = null;
@@ -28,9 +35,8 @@ export function copyIn(sql: ISql, statements: string, rows: Buffer): Promise<unk
       if (!isWritable(value)) return resolve(value);
       stream = value;
       stream.on('error', reject);
-      // Each write is one message: the rows go in one.
       stream.write(copyHeader);
-      stream.write(rows);
+      for (const piece of piecesOf(rows, messageBytesMax)) stream.write(piece);
       stream.end(copyTrailer);
     };
     query.reject = (error) => {

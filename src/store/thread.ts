@@ -15,8 +15,8 @@ import { SqlError } from './sqlstate.ts';
 import type { WorkerReply, WorkerRequest, WorkerSettings } from './worker.ts';
 
 export interface Thread {
-  copy(rows: Buffer): Promise<void>;
-  merge(rows: Buffer): Promise<MergeResult>;
+  copy(rows: readonly Buffer[]): Promise<void>;
+  merge(rows: readonly Buffer[]): Promise<MergeResult>;
   /** Closes the database; what was asked before is done first. */
   closeDatabase(): Promise<void>;
   /** Ends the thread at once, whatever it does. */
@@ -132,11 +132,14 @@ function sourceEntry(): URL {
 }
 
 /** A copy, with header and trailer: it is handed over to the thread, and the rows may be needed again. */
-function framed(rows: Buffer): ArrayBuffer {
-  const bytes = new Uint8Array(copyHeader.length + rows.length + copyTrailer.length);
-  bytes.set(copyHeader);
-  bytes.set(rows, copyHeader.length);
-  bytes.set(copyTrailer, copyHeader.length + rows.length);
+function framed(rows: readonly Buffer[]): ArrayBuffer {
+  const chunks = [copyHeader, ...rows, copyTrailer];
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
   return bytes.buffer;
 }
 

@@ -74,8 +74,8 @@ describe.skipIf(serverUrl === null)('a server behind a network', () => {
     await writer.write(batchOf(track('veh-1', 10)));
     const idle = proxy.connections;
     proxy.hold('both');
-    const copying = database.copy.copy(rowsOf(track('veh-2', 5_000)));
-    const merging = database.copy.merge(rowsOf(track('veh-3', 10)));
+    const copying = database.copy.copy([rowsOf(track('veh-2', 5_000))]);
+    const merging = database.copy.merge([rowsOf(track('veh-3', 10))]);
     const querying = database.sql`select 1`;
     await expect.poll(() => proxy.connections).toBeGreaterThan(idle);
     await Promise.all([
@@ -151,7 +151,7 @@ describe.skipIf(serverUrl === null)('a server behind a network', () => {
     const rows = rowsOf(track('veh-1', 5_000));
     const attempts = Array.from({ length: 20 }, async (_, round) => {
       await new Promise((resolve) => setTimeout(resolve, round * 7));
-      return database.copy.copy(rows);
+      return database.copy.copy([rows]);
     });
     const cutter = setInterval(() => proxy.cut(), 20);
     await Promise.allSettled(attempts);

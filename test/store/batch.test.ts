@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { partsOf, splitAt } from '../../src/store/batch.ts';
+import { joined, partsOf, piecesOf, splitAt } from '../../src/store/batch.ts';
 import { anyPlaced, batchOf, rowsOf, track } from './fixes.ts';
 
 describe('a batch', () => {
@@ -16,8 +16,8 @@ describe('a batch', () => {
           expect(Math.max(...sizes)).toBeLessThanOrEqual(rowsMax);
           expect(sizes.reduce((sum, rows) => sum + rows, 0)).toBe(fixes.length);
           let at = 0;
-          for (const { rows, bytes } of parts) {
-            expect(bytes).toEqual(rowsOf(fixes.slice(at, at + rows)));
+          for (const { rows, chunks } of parts) {
+            expect(joined(chunks)).toEqual(rowsOf(fixes.slice(at, at + rows)));
             at += rows;
           }
         },
@@ -29,15 +29,37 @@ describe('a batch', () => {
     expect(partsOf(batchOf([]), 10)).toEqual([]);
   });
 
-  it('is not copied when it is one chunk', () => {
+  it('is not copied when it is one part', () => {
     const batch = batchOf(track('veh-1', 3));
-    expect(partsOf(batch, 10)[0]?.bytes).toBe(batch.chunks[0]);
+    expect(partsOf(batch, 10)[0]?.chunks).toBe(batch.chunks);
+  });
+
+  it('goes in pieces that together are its bytes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 12 })),
+        fc.integer({ min: 1, max: 30 }),
+        (chunks, bytesMax) => {
+          const batch = chunks.map((chunk) => Buffer.from(chunk));
+          const pieces = [...piecesOf(batch, bytesMax)];
+          expect(joined(pieces)).toEqual(joined(batch));
+          const longest = Math.max(0, ...batch.map(({ length }) => length));
+          for (const { length } of pieces)
+            expect(length).toBeLessThanOrEqual(Math.max(bytesMax, longest));
+          expect(pieces.every(({ length }) => length > 0)).toBe(true);
+          const bytes = pieces.map(({ length }) => length);
+          for (let at = 1; at < bytes.length; at++) {
+            expect((bytes[at - 1] ?? 0) + (bytes[at] ?? 0)).toBeGreaterThan(bytesMax);
+          }
+        },
+      ),
+    );
   });
 
   it('splits between rows', () => {
     const fixes = track('veh-1', 5);
-    const { first, second } = splitAt({ rows: 5, bytes: rowsOf(fixes) }, 2);
-    expect(first).toEqual({ rows: 2, bytes: rowsOf(fixes.slice(0, 2)) });
-    expect(second).toEqual({ rows: 3, bytes: rowsOf(fixes.slice(2)) });
+    const { first, second } = splitAt({ rows: 5, chunks: [rowsOf(fixes)] }, 2);
+    expect(first).toEqual({ rows: 2, chunks: [rowsOf(fixes.slice(0, 2))] });
+    expect(second).toEqual({ rows: 3, chunks: [rowsOf(fixes.slice(2))] });
   });
 });

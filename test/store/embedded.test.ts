@@ -120,7 +120,7 @@ describe('the thread of the embedded database', () => {
   it('answers what it was asked when it ends', async () => {
     const vanish = await holdUp();
     const [copied, queried] = await Promise.allSettled([
-      database.copy.copy(rowsOf(track('veh-1', 10))),
+      database.copy.copy([rowsOf(track('veh-1', 10))]),
       database.sql`select 1`,
       database.reset(),
     ]);

@@ -49,7 +49,7 @@ describe('a batch beside a transaction', () => {
     const transaction = client.begin(async (sql) => {
       await insertVehicle(sql, 'veh-1');
       copying = test.database.copy
-        .copy(rowsOf(track('veh-1', 100)))
+        .copy([rowsOf(track('veh-1', 100))])
         .then(() => events.push('copy'));
       for (let step = 0; step < 5; step++) await sql`select ${step}::integer`;
       events.push('rollback');
@@ -68,7 +68,9 @@ describe('a batch beside a transaction', () => {
     const transaction = client.begin(async (sql) => {
       const failing = sql`select 1 / 0`.catch((error: Error) => error);
       expect(await failing).toMatchObject({ code: '22012' });
-      copying = test.database.copy.copy(rowsOf(track('veh-1', 10))).then(() => events.push('copy'));
+      copying = test.database.copy
+        .copy([rowsOf(track('veh-1', 10))])
+        .then(() => events.push('copy'));
       await new Promise((resolve) => setTimeout(resolve, 20));
       events.push('end');
     });
@@ -80,9 +82,9 @@ describe('a batch beside a transaction', () => {
 
   it('that is refused leaves a transaction after it alone', async () => {
     const rows = rowsOf(track('veh-1', 5));
-    await test.database.copy.copy(rows);
+    await test.database.copy.copy([rows]);
     const [refused] = await Promise.allSettled([
-      test.database.copy.copy(rows),
+      test.database.copy.copy([rows]),
       client.begin((sql) => insertVehicle(sql, 'veh-1')),
     ]);
     expect(refused).toMatchObject({ status: 'rejected', reason: { code: '23505' } });
@@ -94,8 +96,8 @@ describe('many clients', () => {
   it('get their own answers while batches are written', async () => {
     const copies = Array.from({ length: 20 }, (_, index) =>
       index % 3 === 0
-        ? test.database.copy.merge(rowsOf(track(`veh-${index}`, 50)))
-        : test.database.copy.copy(rowsOf(track(`veh-${index}`, 50))),
+        ? test.database.copy.merge([rowsOf(track(`veh-${index}`, 50))])
+        : test.database.copy.copy([rowsOf(track(`veh-${index}`, 50))]),
     );
     const queries = Array.from({ length: 60 }, async (_, index) => {
       const [row] = await client`select ${index}::integer as a, ${`text ${index}`}::text as b`;
@@ -136,7 +138,7 @@ describe('a client that vanishes', () => {
       ),
       'Z\0\0\0\x05T',
     );
-    const copying = test.database.copy.copy(rowsOf(track('veh-1', 10)));
+    const copying = test.database.copy.copy([rowsOf(track('veh-1', 10))]);
     const querying = insertVehicle(client, 'veh-1');
     await raw.vanish();
     await Promise.all([copying, querying]);
@@ -147,7 +149,7 @@ describe('a client that vanishes', () => {
   it('in the middle of a query lets the others in', async () => {
     const raw = await openRawClient(path);
     await raw.exchange(message('P', '\0select 1\0\0\0'), '1\0\0\0\x04');
-    const copying = test.database.copy.copy(rowsOf(track('veh-1', 10)));
+    const copying = test.database.copy.copy([rowsOf(track('veh-1', 10))]);
     await raw.vanish();
     await copying;
     const [row] = await client`select 7 as a`;
@@ -158,13 +160,13 @@ describe('a client that vanishes', () => {
     const raw = await openRawClient(path);
     await raw.exchange(message('P', '\0selec 1\0\0\0'), 'E\0\0');
     await raw.vanish();
-    await test.database.copy.copy(rowsOf([placed('veh-1', 0)]));
+    await test.database.copy.copy([rowsOf([placed('veh-1', 0)])]);
     expect(await count('positions')).toBe(1);
   });
 
   it('before it has said its password lets the others in', async () => {
     const raw = await openRawClient(path, { isGreetingOnly: true });
-    const copying = test.database.copy.copy(rowsOf([placed('veh-1', 0)]));
+    const copying = test.database.copy.copy([rowsOf([placed('veh-1', 0)])]);
     await raw.vanish();
     await copying;
     expect(await count('positions')).toBe(1);
