@@ -83,6 +83,8 @@ export const limits = {
   segmentBytesMax: 64 * 1024 * 1024,
   /** Payload of one record; a frame's rows always fit, however many there are. */
   recordBytesMax: 4 * 1024 * 1024,
+  /** Rows of several frames share a record up to this payload: about what one message of COPY carries. */
+  recordGatherBytesMax: 64 * 1024,
   /** Uncommitted bytes on disk; beyond it nothing more is accepted. */
   journalBytesMax: 2 * 1024 * 1024 * 1024,
   /** Appended, but not yet written: what memory holds while the disk is busy. */
@@ -248,6 +250,10 @@ function storeRelations(bounds: Limits): readonly Relation[] {
     {
       holds: bounds.fixesPerFrameMax * rowBytesMax(bounds) <= bounds.recordBytesMax,
       sentence: 'recordBytesMax must hold the rows of one frame (fixesPerFrameMax)',
+    },
+    {
+      holds: bounds.recordGatherBytesMax <= bounds.recordBytesMax,
+      sentence: 'recordBytesMax must hold the rows that share a record (recordGatherBytesMax)',
     },
     {
       holds: bounds.recordBytesMax < bounds.segmentBytesMax,

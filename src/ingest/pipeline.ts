@@ -250,7 +250,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function appendRows(kind: number, rows: Rows): void {
-    journal.append(kind, rows.count, rows.bytes.subarray(0, rows.length));
+    journal.gather(kind, rows.count, rows.bytes.subarray(0, rows.length));
     rows.count = 0;
     rows.length = 0;
   }

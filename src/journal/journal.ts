@@ -30,6 +30,7 @@ export interface JournalOptions {
     Limits,
     | 'segmentBytesMax'
     | 'recordBytesMax'
+    | 'recordGatherBytesMax'
     | 'journalBytesMax'
     | 'journalPendingBytesMax'
     | 'journalTailBytesMax'
@@ -48,6 +49,11 @@ export interface Journal {
    * failed journal, and a plain Error for a payload over `recordBytesMax` or after `close`.
    */
   append(kind: number, rows: number, payload: Uint8Array): number;
+  /**
+   * The same for a payload that may share a record with its neighbours of the same kind: those of one record are one
+   * payload, up to `recordGatherBytesMax`. The position may lie inside of a record; all before it is durable together.
+   */
+  gather(kind: number, rows: number, payload: Uint8Array): number;
   /** Position behind the last record appended. */
   readonly end: number;
   /** Position behind the last durable record. */
@@ -120,7 +126,7 @@ function createJournal(options: JournalOptions, recovered: Recovered): Journal {
   const writer = createWriter({
     dir,
     rowFormat,
-    segmentBytesMax: bounds.segmentBytesMax,
+    bounds,
     segments,
     handle,
     end,
@@ -136,17 +142,12 @@ function createJournal(options: JournalOptions, recovered: Recovered): Journal {
 }
 
 function assemble(options: JournalOptions, parts: Parts): Journal {
-  const { bounds, metrics } = options;
+  const { bounds } = options;
   const { window, writer, retention } = parts;
   let closing: Promise<void> | null = null;
   return {
-    append(kind, rows, payload) {
-      if (payload.length > bounds.recordBytesMax) throw new Error('journal: a record too large');
-      const position = writer.append(kind, rows, payload);
-      metrics.counters.journalRecords += 1;
-      metrics.counters.journalBytes += recordHeaderBytes + payload.length;
-      return position;
-    },
+    append: (kind, rows, payload) => writer.append(kind, rows, payload),
+    gather: (kind, rows, payload) => writer.gather(kind, rows, payload),
     get end() {
       return writer.end;
     },

@@ -29,24 +29,28 @@ const kindAt = 8;
 const rowsAt = 12;
 const kindMask = 0xff;
 
-/** Writes a record at `at`; the caller makes sure of room for `recordHeaderBytes` and the payload. */
-export function writeRecord(
+/** Throws for what has no room in a header: it would spoil the header, and the record with it. */
+export function checkFields(kind: number, rows: number): void {
+  if ((kind & kindMask) !== kind) throw new Error(`journal: ${kind} is no kind of record`);
+  if (rows >>> 0 !== rows) throw new Error(`journal: ${rows} is no number of rows`);
+}
+
+/** Makes a record, at `at`, of the payload that is there already behind `recordHeaderBytes`. */
+export function writeHeader(
   target: Buffer,
   at: number,
   position: number,
   kind: number,
   rows: number,
-  payload: Uint8Array,
+  payloadBytes: number,
 ): void {
-  // What has no room would spoil the header, and the record with it.
-  if ((kind & kindMask) !== kind) throw new Error(`journal: ${kind} is no kind of record`);
-  if (rows >>> 0 !== rows) throw new Error(`journal: ${rows} is no number of rows`);
-  const hash = hashHeader(position, payload.length, kind, rows);
-  putUint32(target, at, payload.length);
-  putUint32(target, at + crcAt, crc32(payload, hash));
+  checkFields(kind, rows);
+  const hash = hashHeader(position, payloadBytes, kind, rows);
+  const payloadAt = at + recordHeaderBytes;
+  putUint32(target, at, payloadBytes);
+  putUint32(target, at + crcAt, crc32(target.subarray(payloadAt, payloadAt + payloadBytes), hash));
   putUint32(target, at + kindAt, (hash & ~kindMask) | kind);
   putUint32(target, at + rowsAt, rows);
-  target.set(payload, at + recordHeaderBytes);
 }
 
 // `writeUInt32LE` checks again what is known here, and that took a seventh of an append.

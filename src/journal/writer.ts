@@ -1,24 +1,26 @@
 /**
  * Group commit: records appended while one group is on its way to the disk make up the next group.
  * Invariant: `durable` passes a record only after an fdatasync of the file that holds it, and of the
- * directory that names the file; groups are written in order, one at a time.
+ * directory that names the file; groups are written in order, one at a time. A record that a group has taken never
+ * grows again.
  * Bound: one write and one fdatasync a group (one more pair for each new segment in it), off the loop.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
+import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { writeAll } from './disk.ts';
 import type { Failure } from './failure.ts';
 import { segmentHeaderBytes } from './header.ts';
-import { recordHeaderBytes, writeRecord } from './record.ts';
+import { checkFields, recordHeaderBytes, writeHeader } from './record.ts';
 import { createSegment, offsetOf, type Segments } from './segment.ts';
-import type { Window } from './window.ts';
+import type { Chunk, Window } from './window.ts';
 
 export interface WriterOptions {
   readonly dir: string;
   readonly rowFormat: number;
-  readonly segmentBytesMax: number;
+  readonly bounds: Pick<Limits, 'segmentBytesMax' | 'recordBytesMax' | 'recordGatherBytesMax'>;
   readonly segments: Segments;
   /** The open file of the last segment; the writer closes it. */
   readonly handle: FileHandle;
@@ -37,9 +39,20 @@ export interface Writer {
   /** Bytes appended that are not durable yet. */
   readonly pendingBytes: number;
   append(kind: number, rows: number, payload: Uint8Array): number;
+  gather(kind: number, rows: number, payload: Uint8Array): number;
   flush(): Promise<void>;
   /** Writes what is pending, unless the journal has failed, and closes the file. */
   close(): Promise<void>;
+}
+
+/** A record whose header is not written yet, for its payload may still grow. */
+interface OpenRecord {
+  readonly chunk: Chunk;
+  /** Where in the chunk its header belongs. */
+  readonly at: number;
+  readonly start: number;
+  readonly kind: number;
+  rows: number;
 }
 
 interface Waiter {
@@ -52,6 +65,8 @@ interface State {
   handle: FileHandle;
   end: number;
   durable: number;
+  /** The last record, until it is full, another follows, or a group takes it. */
+  open: OpenRecord | null;
   /** First position of the segment that the record at `end` goes into. */
   segmentFirst: number;
   /** Where segments start that are still to be created. */
@@ -67,6 +82,7 @@ export function createWriter(options: WriterOptions): Writer {
     handle: options.handle,
     end: options.end,
     durable: options.end,
+    open: null,
     segmentFirst: options.segments.last.first,
     cuts: [],
     waiters: [],
@@ -85,6 +101,7 @@ export function createWriter(options: WriterOptions): Writer {
       return Math.max(0, state.end - Math.max(state.durable, options.segments.last.first));
     },
     append: (kind, rows, payload) => append(options, state, kind, rows, payload),
+    gather: (kind, rows, payload) => gather(options, state, kind, rows, payload),
     flush: () => flush(options, state),
     close: () => close(options, state),
   };
@@ -97,26 +114,108 @@ function append(
   rows: number,
   payload: Uint8Array,
 ): number {
-  if (options.failure.error !== null) throw options.failure.error;
-  if (state.isClosed) throw new Error('journal: append after close');
-  const bytes = recordHeaderBytes + payload.length;
-  const start = startOfRecord(options, state, bytes);
-  const chunk = options.window.room(start, bytes);
-  writeRecord(chunk.buffer, chunk.bytes, start, kind, rows, payload);
-  chunk.bytes += bytes;
-  state.end = start + bytes;
-  if (!state.isBusy) {
-    state.isBusy = true;
-    state.running = writeGroups(options, state);
-  }
+  check(options, state, kind, rows, payload);
+  const record = begin(options, state, kind, payload.length);
+  put(options, state, record, rows, payload);
+  seal(state);
   return state.end;
 }
 
+function gather(
+  options: WriterOptions,
+  state: State,
+  kind: number,
+  rows: number,
+  payload: Uint8Array,
+): number {
+  check(options, state, kind, rows, payload);
+  const { open } = state;
+  const record =
+    open !== null && open.kind === kind && mayGrow(options, state, open, payload.length)
+      ? open
+      : begin(options, state, kind, payload.length);
+  put(options, state, record, rows, payload);
+  return state.end;
+}
+
+function check(
+  { bounds, failure }: WriterOptions,
+  { isClosed }: State,
+  kind: number,
+  rows: number,
+  payload: Uint8Array,
+): void {
+  if (failure.error !== null) throw failure.error;
+  if (isClosed) throw new Error('journal: append after close');
+  if (payload.length > bounds.recordBytesMax) throw new Error('journal: a record too large');
+  checkFields(kind, rows);
+}
+
+/** A record at the end, without payload, and with room for one of so many bytes. */
+function begin(
+  { bounds, window, metrics }: WriterOptions,
+  state: State,
+  kind: number,
+  payloadBytes: number,
+): OpenRecord {
+  seal(state);
+  const bytes = recordHeaderBytes + payloadBytes;
+  const start = startOfRecord(state, bytes, bounds.segmentBytesMax);
+  const chunk = window.room(start, bytes);
+  const record = { chunk, at: chunk.bytes, start, kind, rows: 0 };
+  chunk.bytes += recordHeaderBytes;
+  metrics.counters.journalRecords += 1;
+  metrics.counters.journalBytes += recordHeaderBytes;
+  state.open = record;
+  return record;
+}
+
+function put(
+  options: WriterOptions,
+  state: State,
+  record: OpenRecord,
+  rows: number,
+  payload: Uint8Array,
+): void {
+  const { chunk } = record;
+  chunk.buffer.set(payload, chunk.bytes);
+  chunk.bytes += payload.length;
+  record.rows += rows;
+  state.end = record.start + chunk.bytes - record.at;
+  options.metrics.counters.journalBytes += payload.length;
+  if (state.isBusy) return;
+  state.isBusy = true;
+  state.running = writeGroups(options, state);
+}
+
+/** Whether so many bytes more leave the record within what it, its chunk and its segment may hold. */
+function mayGrow(
+  { bounds }: WriterOptions,
+  { end, segmentFirst }: State,
+  { chunk, at }: OpenRecord,
+  bytes: number,
+): boolean {
+  return (
+    chunk.bytes - at - recordHeaderBytes + bytes <= bounds.recordGatherBytesMax &&
+    chunk.bytes + bytes <= chunk.buffer.length &&
+    segmentHeaderBytes + end - segmentFirst + bytes <= bounds.segmentBytesMax
+  );
+}
+
+/** The open record grows no more: a hash over all of it is made once. */
+function seal(state: State): void {
+  const { open } = state;
+  if (open === null) return;
+  const { chunk, at, start, kind, rows } = open;
+  writeHeader(chunk.buffer, at, start, kind, rows, chunk.bytes - at - recordHeaderBytes);
+  state.open = null;
+}
+
 // Behind a gap the next record starts where the new segment does; a full segment ends at a record.
-function startOfRecord(options: WriterOptions, state: State, bytes: number): number {
+function startOfRecord(state: State, bytes: number, segmentBytesMax: number): number {
   const start = Math.max(state.end, state.segmentFirst);
   const segmentBytes = segmentHeaderBytes + start - state.segmentFirst;
-  if (start > state.segmentFirst && segmentBytes + bytes > options.segmentBytesMax) {
+  if (start > state.segmentFirst && segmentBytes + bytes > segmentBytesMax) {
     state.cuts.push(start);
     state.segmentFirst = start;
   }
@@ -128,6 +227,7 @@ async function writeGroups(options: WriterOptions, state: State): Promise<void> 
   await setImmediate();
   while (state.durable < state.end && failure.error === null) {
     try {
+      seal(state);
       await writeGroup(options, state, state.end);
     } catch (error) {
       failure.raise(error);

@@ -57,6 +57,7 @@ async function write(): Promise<void> {
         ...limits,
         segmentBytesMax: Number(segmentBytes),
         recordBytesMax: 1024,
+        recordGatherBytesMax: 1024,
         journalPendingBytesMax: 64 * 1024,
       },
       metrics: createMetrics(),

@@ -29,6 +29,7 @@ import { createMetrics, type Metrics } from '../../src/metrics.ts';
 export const smallBounds: JournalOptions['bounds'] = {
   segmentBytesMax: 512,
   recordBytesMax: 200,
+  recordGatherBytesMax: 150,
   journalBytesMax: 64 * 1024,
   journalPendingBytesMax: 16 * 1024,
   journalTailBytesMax: 2 * 1024,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRecords, recordHeaderBytes, writeRecord } from '../../src/journal/record.ts';
+import { parseRecords, recordHeaderBytes, writeHeader } from '../../src/journal/record.ts';
 import { contentOf, flip, type Content, seeded } from './fixture.ts';
 
 const content: fc.Arbitrary<Content> = fc.record({
@@ -17,7 +17,8 @@ function frame(contents: readonly Content[], start: number): Buffer {
   let at = 0;
   for (const [index, payload] of payloads.entries()) {
     const { kind, rows } = contents[index] as Content;
-    writeRecord(target, at, start + at, kind, rows, payload);
+    target.set(payload, at + recordHeaderBytes);
+    writeHeader(target, at, start + at, kind, rows, payload.length);
     at += recordHeaderBytes + payload.length;
   }
   return target;

@@ -207,6 +207,7 @@ describe('opening', () => {
     const large = {
       segmentBytesMax: 16 * 1024 * 1024,
       recordBytesMax: 4 * 1024 * 1024,
+      recordGatherBytesMax: 64 * 1024,
       journalBytesMax: 64 * 1024 * 1024,
       journalPendingBytesMax: 32 * 1024 * 1024,
       journalTailBytesMax: 1024 * 1024,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { recordHeaderBytes, writeRecord } from '../../src/journal/record.ts';
+import { recordHeaderBytes, writeHeader } from '../../src/journal/record.ts';
 import { createWindow, type Window } from '../../src/journal/window.ts';
 
 const payload = Buffer.alloc(84, 7);
@@ -10,7 +10,8 @@ function fill(window: Window, position: number, count: number): void {
   for (let index = 0; index < count; index++) {
     const start = position + index * bytes;
     const chunk = window.room(start, bytes);
-    writeRecord(chunk.buffer, chunk.bytes, start, 1, index, payload);
+    chunk.buffer.set(payload, chunk.bytes + recordHeaderBytes);
+    writeHeader(chunk.buffer, chunk.bytes, start, 1, index, payload.length);
     chunk.bytes += bytes;
   }
 }

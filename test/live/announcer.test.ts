@@ -21,6 +21,7 @@ const bounds: Limits = {
   ...limits,
   fixesPerFrameMax: 10,
   recordBytesMax: 16 * 1024,
+  recordGatherBytesMax: 4 * 1024,
   segmentBytesMax: 32 * 1024,
   journalBytesMax: 192 * 1024,
   eventsInFlightMax: 5,
