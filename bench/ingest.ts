@@ -8,11 +8,17 @@
 import { randomBytes } from 'node:crypto';
 import type { EngineTest } from '../test/support/enginetest.ts';
 import { startChild, type Child } from './child.ts';
-import type { CopierCalls, CopiedResult } from './copier.ts';
-import { cpuMs, mainThreadCpuMs, residentBytes } from './cpu.ts';
+import type { CopierCalls } from './copier.ts';
+import { cpuMs, machineBusyMs, mainThreadCpuMs, residentBytes, treeCpuMs } from './cpu.ts';
 import { openBenchEngine, toggleProfile } from './engine.ts';
 import { roadSteps } from './fixes.ts';
-import { ingestFigures, type IngestRun, type SentRound } from './ingestfigures.ts';
+import {
+  ingestFigures,
+  type CopiedRound,
+  type IngestRun,
+  type SentRound,
+  type Used,
+} from './ingestfigures.ts';
 import { inRounds } from './rounds.ts';
 import type { SendersCalls } from './senders.ts';
 import type { Suite, SuiteContext, SuiteResult } from './suite.ts';
@@ -73,13 +79,14 @@ async function runIngest(context: SuiteContext, parts: Parts): Promise<SuiteResu
   const rows = input.number('rows', { min: 3_200, max: 10_000_000, isInteger: true }) ?? size.rows;
   const run = randomBytes(4).toString('hex');
   await open(parts, run);
+  const use = useOf(context.databasePid);
 
-  async function measure(arm: Arm, round: number): Promise<SentRound | CopiedResult> {
+  async function measure(arm: Arm, round: number): Promise<SentRound | CopiedRound> {
     say(`round ${round}: ${arm}`);
-    if (arm === 'copy') return copyRows(parts, rows);
+    if (arm === 'copy') return copyRows(parts, rows, use);
     const isProfiled = arm === input.text('profile-arm') && input.text('profile') !== null;
     if (isProfiled) toggleProfile(test);
-    const sent = await sendRows(parts, arm, rows);
+    const sent = await sendRows(parts, arm, rows, use);
     if (isProfiled) toggleProfile(test);
     return sent;
   }
@@ -106,11 +113,11 @@ async function runIngest(context: SuiteContext, parts: Parts): Promise<SuiteResu
   return ingestFigures(measured);
 }
 
-function isSent(result: SentRound | CopiedResult): result is SentRound {
+function isSent(result: SentRound | CopiedRound): result is SentRound {
   return 'storedSeconds' in result;
 }
 
-function isCopied(result: SentRound | CopiedResult): result is CopiedResult {
+function isCopied(result: SentRound | CopiedRound): result is CopiedRound {
   return !isSent(result);
 }
 
@@ -128,12 +135,34 @@ async function open({ test, many, single, copier }: Parts, run: string): Promise
   });
 }
 
-async function sendRows({ test, many, single }: Parts, arm: Arm, rows: number): Promise<SentRound> {
+/** Does the work, and says what of the machine was used meanwhile. */
+type Use = <Result>(work: () => Promise<Result>) => Promise<Result & Used>;
+
+function useOf(databasePid: number | null): Use {
+  const databaseMs = (): number => (databasePid === null ? NaN : treeCpuMs(databasePid));
+  return async (work) => {
+    const before = { databaseMs: databaseMs(), busyMs: machineBusyMs(), atMs: performance.now() };
+    const result = await work();
+    return {
+      ...result,
+      databaseMs: databaseMs() - before.databaseMs,
+      cores: (machineBusyMs() - before.busyMs) / (performance.now() - before.atMs),
+    };
+  };
+}
+
+async function sendRows(
+  { test, many, single }: Parts,
+  arm: Arm,
+  rows: number,
+  use: Use,
+): Promise<SentRound> {
   const isSingle = arm === 'frames of 1';
   const frames = isSingle ? (rows * singleShare) / connections : rows / (connections * 50);
   const { pid } = test.engine;
   const before = { cpuMs: cpuMs(pid), loopMs: mainThreadCpuMs(pid) };
-  const sent = await (isSingle ? single : many).call('send', Math.ceil(frames));
+  const senders = isSingle ? single : many;
+  const sent = await use(() => senders.call('send', Math.ceil(frames)));
   return {
     ...sent,
     cpuMs: cpuMs(pid) - before.cpuMs,
@@ -141,9 +170,9 @@ async function sendRows({ test, many, single }: Parts, arm: Arm, rows: number): 
   };
 }
 
-async function copyRows({ copier }: Parts, rows: number): Promise<CopiedResult> {
+async function copyRows({ copier }: Parts, rows: number, use: Use): Promise<CopiedRound> {
   await copier.call('prepare', Math.ceil(rows / (connections * 50)));
-  return copier.call('run', null);
+  return use(() => copier.call('run', null));
 }
 
 /** Of devices; stops the engine. */

@@ -8,7 +8,16 @@ import { medianOf, noiseOf, ratioOf } from './rounds.ts';
 import type { SentResult } from './senders.ts';
 import type { Figure, SuiteResult } from './suite.ts';
 
-export interface SentRound extends SentResult {
+/** What of the machine a round used. */
+export interface Used {
+  /** Of all processes of the database; NaN where it is not known. */
+  readonly databaseMs: number;
+  readonly cores: number;
+}
+
+export type CopiedRound = CopiedResult & Used;
+
+export interface SentRound extends SentResult, Used {
   /** Of the engine, over the round: all its threads, and the one with the event loop. */
   readonly cpuMs: number;
   readonly loopMs: number;
@@ -17,7 +26,7 @@ export interface SentRound extends SentResult {
 export interface IngestRun {
   readonly of50: readonly SentRound[];
   readonly of1: readonly SentRound[];
-  readonly copied: readonly CopiedResult[];
+  readonly copied: readonly CopiedRound[];
   /** By the devices, warm-up and all; and the rows that there are of them. */
   readonly sentRows: number;
   readonly countedRows: number;
@@ -42,6 +51,8 @@ export function ingestFigures(run: IngestRun): SuiteResult {
         overCopyGoal,
       ),
       figure('COPY of the same rows', medianOf(copied), 'rows/s'),
+      ...usedFigures('COPY', run.copied),
+      ...usedFigures('frames of 50', run.of50),
       ...armFigures('frames of 50', run.of50, run.isEmbedded ? null : cpuGoalUs.of50),
       ...armFigures('frames of 1', run.of1, run.isEmbedded ? null : cpuGoalUs.of1),
       figure('engine CPU a fix, frames of 1 over 50', cpuRatio(run), 'ratio', null, 'lower'),
@@ -72,6 +83,24 @@ function armFigures(arm: string, rounds: readonly SentRound[], goalUs: number | 
     figure(`its event loop, ${arm}`, medianOf(rounds.map(loopUs)), 'us', null, 'lower'),
     figure(`on the wire, ${arm}`, medianOf(rounds.map(wireBytes)), 'bytes/fix', null, 'lower'),
   ];
+}
+
+/** Where both sides use all cores there are, each microsecond of the engine is one that the database lacks. */
+function usedFigures(arm: string, rounds: readonly (SentRound | CopiedRound)[]): Figure[] {
+  const databaseUs = rounds.map((round) => (round.databaseMs * 1_000) / rowsOf(round));
+  const cores = figure(
+    `cores in use, ${arm}`,
+    medianOf(rounds.map((round) => round.cores)),
+    'cores',
+    null,
+    'lower',
+  );
+  if (databaseUs.some(Number.isNaN)) return [cores];
+  return [figure(`database CPU a row, ${arm}`, medianOf(databaseUs), 'us', null, 'lower'), cores];
+}
+
+function rowsOf(round: SentRound | CopiedRound): number {
+  return 'rows' in round ? round.rows : round.fixes;
 }
 
 function cpuRatio({ of50, of1 }: IngestRun): number {

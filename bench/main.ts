@@ -12,6 +12,7 @@ import { machineBusyMs } from './cpu.ts';
 import { embeddedSuite } from './embedded.ts';
 import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
+import { flameCommand, runFlame } from './flame.ts';
 import { fleetSuite } from './fleet.ts';
 import { ingestSuite } from './ingest.ts';
 import { latencySuite } from './latencysuite.ts';
@@ -61,6 +62,7 @@ const quietShare = 0.15;
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === reportCommand.name) return runReport(rest);
+  if (name === flameCommand.name) return runFlame(rest);
   const suite = suites.find((candidate) => candidate.name === name);
   if (suite === undefined) {
     process.stdout.write(`${overview()}\n`);
@@ -118,7 +120,9 @@ function overview(): string {
     'Usage: npm run bench -- SUITE [OPTIONS]',
     '',
     'Suites:',
-    ...[...suites, reportCommand].map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`),
+    ...[...suites, reportCommand, flameCommand].map(
+      ({ name, summary }) => `  ${name.padEnd(11)} ${summary}`,
+    ),
     '',
     'npm run bench -- SUITE --help lists the options of a suite.',
   ].join('\n');

@@ -9,14 +9,16 @@ const round: SentRound = {
   bytes: 24_000,
   cpuMs: 2,
   loopMs: 1,
+  databaseMs: 4,
+  cores: 2,
   failures: [],
 };
 const run: IngestRun = {
   of50: [round, round],
   of1: [round, { ...round, cpuMs: 4 }],
   copied: [
-    { rows: 1_000, seconds: 0.5 },
-    { rows: 1_000, seconds: 1 },
+    { rows: 1_000, seconds: 0.5, databaseMs: 5, cores: 2 },
+    { rows: 1_000, seconds: 1, databaseMs: 7, cores: 1 },
   ],
   sentRows: 4_000,
   countedRows: 4_000,
@@ -38,6 +40,15 @@ describe('figures of ingest', () => {
     expect(valueOf('engine CPU a fix, frames of 1')).toBe(3);
     expect(ingestFigures(run).noise).toBe(0.5);
     expect(ingestFigures(run).failures).toEqual([]);
+  });
+
+  it('says what of the machine each side used, and of the database only where it is known', () => {
+    expect(valueOf('database CPU a row, COPY')).toBe(6);
+    expect(valueOf('database CPU a row, frames of 50')).toBe(4);
+    expect(valueOf('cores in use, COPY')).toBe(1.5);
+    const unknown = { ...run, of50: [{ ...round, databaseMs: NaN }] };
+    expect(valueOf('database CPU a row, frames of 50', unknown)).toBeUndefined();
+    expect(valueOf('cores in use, frames of 50', unknown)).toBe(2);
   });
 
   it('fails where a row is missing, on either side, and where a sender says so', () => {
