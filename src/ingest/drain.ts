@@ -182,8 +182,10 @@ function isEventRecord({ kind }: JournalRecord): boolean {
 // The lanes go apart: only the backfill lane meets what the database has already, and a conflict
 // costs its whole batch the slower path.
 function batchesOf(records: readonly JournalRecord[]): readonly Batch[] {
-  const live = records.filter((record) => record.kind === recordKinds.live);
-  const backfill = records.filter((record) => record.kind === recordKinds.backfill);
+  const live = records.filter(
+    ({ kind }) => kind === recordKinds.live || kind === recordKinds.liveOfBoth,
+  );
+  const backfill = records.filter(({ kind }) => kind === recordKinds.backfill);
   return [batchOf('live', live), batchOf('backfill', backfill)].filter((batch) => batch.rows > 0);
 }
 

@@ -37,6 +37,8 @@ export const recordKinds = {
   backfill: 2,
   event: eventRecordKind,
   status: statusRecordKind,
+  /** Rows of the live lane of a frame whose other rows are the next record, of kind `backfill`. */
+  liveOfBoth: 5,
 } as const;
 
 export interface PipelineOptions {
@@ -176,8 +178,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const vehicle = device.vehicle(vehicleId);
     takeFixes(device, frame, vehicle);
     if (vehicle.isTracked) device.spoke(vehicle);
-    if (lanes.live.count > 0) appendRows(recordKinds.live, lanes.live);
-    if (lanes.backfill.count > 0) appendRows(recordKinds.backfill, lanes.backfill);
+    appendRows(lanes.live, lanes.backfill);
     markSeq(device, frame.seq);
   }
 
@@ -249,10 +250,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
   }
 
-  function appendRows(kind: number, rows: Rows): void {
-    journal.gather(kind, rows.count, rows.bytes.subarray(0, rows.length));
-    rows.count = 0;
-    rows.length = 0;
+  // A frame with rows of both lanes has two records to itself, so that a replay can put them in their order again.
+  function appendRows(live: Rows, backfill: Rows): void {
+    if (live.count > 0 && backfill.count > 0) {
+      journal.append(recordKinds.liveOfBoth, live.count, takeBytes(live));
+      journal.append(recordKinds.backfill, backfill.count, takeBytes(backfill));
+    } else if (live.count > 0) {
+      journal.gather(recordKinds.live, live.count, takeBytes(live));
+    } else if (backfill.count > 0) {
+      journal.gather(recordKinds.backfill, backfill.count, takeBytes(backfill));
+    }
+    live.count = 0;
+    backfill.count = 0;
   }
 
   // Acks are cumulative: after a frame that was not taken, none of this connection may be acked again.
@@ -321,4 +330,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     onDurable,
     onStored,
   };
+}
+
+/** The bytes of all tuples; what is appended next overwrites them. */
+function takeBytes(rows: Rows): Uint8Array {
+  const bytes = rows.bytes.subarray(0, rows.length);
+  rows.length = 0;
+  return bytes;
 }

@@ -1,9 +1,9 @@
 /**
  * What records of positions and statuses say of their vehicles, put back at the start: where they were last, and their
  * folds.
- * Invariant: a fold takes its fixes and statuses in the order in which it took them the first time. The rows of a frame are in two
- * records, one for each lane, and go together by time.
- * Bound: the rows of one frame in memory.
+ * Invariant: a fold takes its fixes and statuses in the order in which it took them the first time. A frame with rows of
+ * both lanes is two records, and these go together by time.
+ * Bound: the rows of two records in memory.
  */
 import type { Folds } from '../fleet/folds.ts';
 import { parseVehicleKey } from '../identity.ts';
@@ -26,31 +26,35 @@ export interface ReplayOptions {
 }
 
 export function createReplay({ vehicles, folds }: ReplayOptions): Replay {
-  /** Of the live lane: those of the other lane may follow. */
+  /** The rows of the live lane of a frame, whose others follow. */
   let waiting: readonly DecodedRow[] = [];
 
   function flush(others: readonly DecodedRow[]): void {
-    const [first] = waiting;
-    const isSame = others.length > 0 && others[0]?.vehicleKey === first?.vehicleKey;
-    for (const row of isSame ? inOrder([...waiting, ...others]) : [...waiting, ...others]) {
+    for (const row of waiting.length > 0 ? inOrder([...waiting, ...others]) : others) {
       const { tenant, id } = parseVehicleKey(row.vehicleKey);
       folds.replay(vehicles.open(tenant, id), row.fix);
     }
     waiting = [];
   }
 
+  function restored(payload: Buffer): readonly DecodedRow[] {
+    const rows = rowsOf(payload);
+    for (const { vehicleKey, fix, receivedAtMs } of rows) {
+      vehicles.restore(vehicleKey, fix, receivedAtMs, 'journal');
+    }
+    return rows;
+  }
+
   return {
     take({ kind, payload }) {
+      if (kind === recordKinds.backfill) return flush(rowsOf(payload));
+      // Of a frame whose second record a crash has cut off, there is one.
+      flush([]);
       if (kind === recordKinds.live) {
-        flush([]);
-        waiting = rowsOf(payload);
-        for (const { vehicleKey, fix, receivedAtMs } of waiting) {
-          vehicles.restore(vehicleKey, fix, receivedAtMs, 'journal');
-        }
-      } else if (kind === recordKinds.backfill) {
-        flush(rowsOf(payload));
+        flush(restored(payload));
+      } else if (kind === recordKinds.liveOfBoth) {
+        waiting = restored(payload);
       } else if (kind === recordKinds.status) {
-        flush([]);
         const status = decodeStatus(payload);
         const { tenant, id } = parseVehicleKey(status.key);
         folds.replayStatus(vehicles.open(tenant, id), heardOf(status));

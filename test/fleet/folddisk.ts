@@ -72,18 +72,16 @@ export function createDisk(vehicle: string, rowsMax: number): Disk {
   let stored = 0;
   let ids = 0;
 
+  function append(kind: number, count: number, payload: Uint8Array): number {
+    const [start, end] = [records.length, records.length + 1];
+    records.push({ kind, rows: count, payload: Buffer.from(payload), start, end });
+    return end;
+  }
+
   const journal = {
-    append(kind: number, count: number, payload: Uint8Array): number {
-      const [start, end] = [records.length, records.length + 1];
-      records.push({
-        kind,
-        rows: count,
-        payload: Buffer.from(payload),
-        start,
-        end,
-      });
-      return end;
-    },
+    append,
+    // Each record is durable at once, and grows no more.
+    gather: append,
     get end() {
       return records.length;
     },

@@ -255,7 +255,7 @@ describe('lanes', () => {
     await journal.flush();
     const records = await journal.read(0, 1e6);
     expect(records.map(({ kind, rows }) => [kind, rows])).toEqual([
-      [1, 2],
+      [5, 2],
       [2, 2],
     ]);
   });

@@ -37,17 +37,29 @@ function payloadOf(kind: number, rows: readonly Row[]): Buffer {
 }
 
 const rows = (key: string, ...seconds: number[]): Row[] => seconds.map((one) => placed(key, one));
-const { live, backfill, event, status } = recordKinds;
+const { live, liveOfBoth, backfill, event, status } = recordKinds;
 
 it('takes the rows of a frame in the order of their time, whatever their lanes', () => {
   const { seen } = replayed([
-    [live, rows('a', 1, 4)],
+    [liveOfBoth, rows('a', 1, 4)],
     [backfill, rows('a', 2, 3)],
     [event, []],
     [live, rows('a', 5)],
     [live, rows('a', 6)],
   ]);
   expect(seen).toEqual(['a 1 true', 'a 2 true', 'a 3 true', 'a 4 true', 'a 5 true', 'a 6 true']);
+});
+
+it('leaves frames of one lane each in the order in which they came', () => {
+  const { seen } = replayed([
+    [live, [...rows('a', 5), ...rows('b', 7), ...rows('a', 6)]],
+    [backfill, [...rows('a', 2), ...rows('b', 1), ...rows('a', 3)]],
+    [liveOfBoth, rows('a', 9)],
+    [live, rows('a', 10)],
+    [backfill, rows('a', 8)],
+  ]);
+  const times = ['a 5', 'b 7', 'a 6', 'a 2', 'b 1', 'a 3', 'a 9', 'a 10', 'a 8'];
+  expect(seen).toEqual(times.map((one) => `${one} true`));
 });
 
 it('takes a status between the frames that it stood between', () => {
