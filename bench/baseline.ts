@@ -127,7 +127,7 @@ async function runBaseline(parts: Parts): Promise<BaselineRun> {
 async function measureTurn(parts: Parts, arm: Arm, seconds: number): Promise<Turn> {
   const { context, loader } = parts;
   const { databasePid } = context;
-  const databaseMs = (): number => (databasePid === null ? NaN : treeCpuMs(databasePid));
+  const databaseMs = (): number => treeCpuMs(databasePid);
   const before = { server: cpuMs(arm.pid), database: databaseMs() };
   const result = await loader.call('press', { arm: arm.name, seconds, framesInFlight });
   const { fixes, storedS, bytesSent, bytesRead } = result;

@@ -60,7 +60,7 @@ export async function openCapacityLoad(databasePid: number | null): Promise<Capa
   const spent = () => ({
     loopMs: mainThreadCpuMs(pid),
     engineMs: cpuMs(pid),
-    databaseMs: databasePid === null ? NaN : treeCpuMs(databasePid),
+    databaseMs: treeCpuMs(databasePid),
   });
 
   async function open(name: string, vehicles: number): Promise<void> {

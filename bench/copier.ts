@@ -11,7 +11,7 @@ import { limits, rowBytesMax } from '../src/limits.ts';
 import { emptyFix } from '../src/live/vehicles.ts';
 import type { CopyPort } from '../src/store/copy.ts';
 import { connectNative } from '../src/store/native.ts';
-import { appendRow, createRows } from '../src/store/row.ts';
+import { appendRow, clearRows, createRows } from '../src/store/row.ts';
 import { openTestDatabase } from '../test/support/database.ts';
 import { answerCalls } from './child.ts';
 import { restSteps, vehicleId, writeFix } from './fixes.ts';
@@ -112,8 +112,7 @@ function encodeBatches(
   const batches: Buffer[] = [];
   const finish = (): void => {
     batches.push(Buffer.from(rows.bytes.subarray(0, rows.length)));
-    rows.length = 0;
-    rows.count = 0;
+    clearRows(rows);
   };
   for (let frame = 0; frame < frames; frame++) {
     for (let vehicle = 0; vehicle < vehicles; vehicle++) {

@@ -38,8 +38,9 @@ export function mainThreadCpuMs(pid: number): number {
   return readStat(`/proc/${pid}/task/${pid}/stat`).ownMs;
 }
 
-/** The same of a process and all that descend from it, those that have ended included. */
-export function treeCpuMs(pid: number): number {
+/** The same of a process and all that descend from it, those that have ended included; NaN where nobody knows it. */
+export function treeCpuMs(pid: number | null): number {
+  if (pid === null) return NaN;
   const stats = new Map<number, Stat>();
   for (const name of readdirSync('/proc')) {
     if (!/^[0-9]+$/.test(name)) continue;

@@ -7,7 +7,7 @@
  */
 import { emptyFix } from '../src/live/vehicles.ts';
 import { limits, rowBytesMax } from '../src/limits.ts';
-import { appendRow, createRows } from '../src/store/row.ts';
+import { appendRow, clearRows, createRows } from '../src/store/row.ts';
 import { compressChunks } from '../src/store/timescale.ts';
 import type { ISql } from 'postgres';
 import { openTestDatabase } from '../test/support/database.ts';
@@ -36,8 +36,7 @@ export async function sampleDisk(intervalS: number): Promise<DiskSample> {
     const rows = createRows(rowsPerBatch * rowBytesMax(limits));
     const copyAll = async (): Promise<void> => {
       await database.copy.copy([Buffer.from(rows.bytes.subarray(0, rows.length))]);
-      rows.length = 0;
-      rows.count = 0;
+      clearRows(rows);
     };
     for (const { key, fix, receivedAtMs } of drives(vehicles, rounds, intervalS)) {
       appendRow(rows, key, fix, receivedAtMs);

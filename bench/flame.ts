@@ -6,7 +6,7 @@
  * Source of the format: Chrome DevTools protocol, Profiler.Profile.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseInput, UsageError, type Command } from '../src/cli/command.ts';
+import type { Command } from '../src/cli/command.ts';
 import { escaped } from './plot.ts';
 
 export interface Profile {
@@ -144,8 +144,7 @@ export const flameCommand: Command = {
     title: { type: 'string', value: 'TEXT', help: 'what it is of' },
   },
   async run(input) {
-    const [path] = input.operands;
-    if (path === undefined) throw new UsageError('flame: which profile?');
+    const path = input.operands[0] as string;
     const root = framesOf(JSON.parse(readFileSync(path, 'utf8')) as Profile);
     const out = input.text('out') ?? `${path}.svg`;
     writeFileSync(out, flameSvg(root, input.text('title') ?? path));
@@ -153,7 +152,3 @@ export const flameCommand: Command = {
     return 0;
   },
 };
-
-export function runFlame(args: readonly string[]): Promise<number> {
-  return flameCommand.run(parseInput(flameCommand, args));
-}

@@ -139,7 +139,7 @@ async function open({ test, many, single, copier }: Parts, run: string): Promise
 type Use = <Result>(work: () => Promise<Result>) => Promise<Result & Used>;
 
 function useOf(databasePid: number | null): Use {
-  const databaseMs = (): number => (databasePid === null ? NaN : treeCpuMs(databasePid));
+  const databaseMs = (): number => treeCpuMs(databasePid);
   return async (work) => {
     const before = { databaseMs: databaseMs(), busyMs: machineBusyMs(), atMs: performance.now() };
     const result = await work();

@@ -5,14 +5,20 @@
  * wrongly.
  * Invariant: figures go to stdout; what a suite says while it runs goes to stderr.
  */
-import { helpOption, parseInput, UsageError, type Option } from '../src/cli/command.ts';
+import {
+  helpOption,
+  parseInput,
+  UsageError,
+  type Command,
+  type Option,
+} from '../src/cli/command.ts';
 import { baselineSuite } from './baseline.ts';
 import { capacitySuite } from './capacity.ts';
 import { machineBusyMs } from './cpu.ts';
 import { embeddedSuite } from './embedded.ts';
 import { connectionsSuite } from './connections.ts';
 import { fanoutSuite } from './fanout.ts';
-import { flameCommand, runFlame } from './flame.ts';
+import { flameCommand } from './flame.ts';
 import { fleetSuite } from './fleet.ts';
 import { ingestSuite } from './ingest.ts';
 import { latencySuite } from './latencysuite.ts';
@@ -22,7 +28,7 @@ import { withNative } from './native.ts';
 import { recoverySuite } from './recovery.ts';
 import { createRegressSuite } from './regress.ts';
 import { resultLine, resultTable } from './report.ts';
-import { reportCommand, runReport } from './reportcommand.ts';
+import { reportCommand } from './reportcommand.ts';
 import { appendRecord, fileOf, recordOf, type DatabaseKind } from './results.ts';
 import { scaleSuite } from './scale.ts';
 import type { Suite, SuiteResult } from './suite.ts';
@@ -44,6 +50,9 @@ const measuring: readonly Suite[] = [
 
 const suites: readonly Suite[] = [...measuring, createRegressSuite(measuring)];
 
+/** What measures nothing itself. */
+const commands: readonly Command[] = [reportCommand, flameCommand];
+
 const commonOptions: Readonly<Record<string, Option>> = {
   json: { type: 'boolean', help: 'print the line of JSON alone' },
   quick: { type: 'boolean', help: 'a short run' },
@@ -61,20 +70,20 @@ const quietShare = 0.15;
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
-  if (name === reportCommand.name) return runReport(rest);
-  if (name === flameCommand.name) return runFlame(rest);
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) {
+    const input = parseInput(command, rest);
+    return input.flag('help') ? printHelp(command) : command.run(input);
+  }
   const suite = suites.find((candidate) => candidate.name === name);
   if (suite === undefined) {
     process.stdout.write(`${overview()}\n`);
     return name === undefined || name === '--help' ? 0 : 2;
   }
   const options = { ...suite.options, ...commonOptions };
-  const command = { ...suite, options, operands: [], run: () => Promise.resolve(0) };
-  const input = parseInput(command, rest);
-  if (input.flag('help')) {
-    process.stdout.write(`${suiteHelp(suite)}\n`);
-    return 0;
-  }
+  const asked = { ...suite, options, operands: [], run: () => Promise.resolve(0) };
+  const input = parseInput(asked, rest);
+  if (input.flag('help')) return printHelp(asked);
   await sayIfBusy();
   const result = await withNative(input.flag('native'), (databasePid) =>
     suite.run({
@@ -120,16 +129,19 @@ function overview(): string {
     'Usage: npm run bench -- SUITE [OPTIONS]',
     '',
     'Suites:',
-    ...[...suites, reportCommand, flameCommand].map(
-      ({ name, summary }) => `  ${name.padEnd(11)} ${summary}`,
-    ),
+    ...[...suites, ...commands].map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`),
     '',
     'npm run bench -- SUITE --help lists the options of a suite.',
   ].join('\n');
 }
 
-function suiteHelp({ name, summary, options }: Suite): string {
-  const all = Object.entries({ ...options, ...commonOptions, help: helpOption });
+function printHelp(command: Command): number {
+  process.stdout.write(`${helpOf(command)}\n`);
+  return 0;
+}
+
+function helpOf({ name, summary, options }: Command): string {
+  const all = Object.entries({ ...options, help: helpOption });
   return [
     `${name}: ${summary}`,
     '',

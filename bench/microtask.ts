@@ -9,7 +9,7 @@ import { Bench } from 'tinybench';
 import { validateFix } from '../src/ingest/validate.ts';
 import { limits, rowBytesMax } from '../src/limits.ts';
 import { emptyFix } from '../src/live/vehicles.ts';
-import { appendRow, createRows, decodeRow } from '../src/store/row.ts';
+import { appendRow, clearRows, createRows, decodeRow } from '../src/store/row.ts';
 import { decodeDeviceFrame, decodeFix } from '../src/wire/decode.ts';
 import { frameTypes, type Fix, type PositionsFrame } from '../src/wire/types.ts';
 import { answerCalls } from './child.ts';
@@ -64,13 +64,13 @@ async function run({ fixesPerFrame, timeMs }: MicroOptions): Promise<MicroResult
     },
     encode() {
       for (const [index, one] of fixes.entries()) {
-        if (index % fixesPerFrame === 0) empty(rows);
+        if (index % fixesPerFrame === 0) clearRows(rows);
         appendRow(rows, keys[(index / fixesPerFrame) | 0] as Buffer, one, nowMs);
       }
     },
     toCopy() {
       for (const [vehicle, payload] of payloads.entries()) {
-        empty(rows);
+        clearRows(rows);
         const frame = positionsOf(payload);
         for (const raw of frame.fixes) {
           if (decodeFix(raw, frame.baseMs, fix, limits) !== null) throw new Error('a bad fix');
@@ -119,11 +119,6 @@ function decoded(payload: Buffer): Fix[] {
 
 function checked(fix: Fix): void {
   if (validateFix(fix, nowMs, limits) !== null) throw new Error('a fix out of range');
-}
-
-function empty(rows: { length: number; count: number }): void {
-  rows.length = 0;
-  rows.count = 0;
 }
 
 function countWrong(bytes: Buffer, vehicle: number, fixes: number): number {

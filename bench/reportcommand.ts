@@ -5,7 +5,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseInput, type Command } from '../src/cli/command.ts';
+import type { Command } from '../src/cli/command.ts';
 import { htmlOf, markdownOf } from './reportpage.ts';
 import { newestOf, readRecords, resultsDir } from './results.ts';
 
@@ -31,7 +31,3 @@ export const reportCommand: Command = {
     return 0;
   },
 };
-
-export function runReport(args: readonly string[]): Promise<number> {
-  return reportCommand.run(parseInput(reportCommand, args));
-}

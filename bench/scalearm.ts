@@ -56,7 +56,7 @@ export async function openArm(plan: ArmPlan): Promise<ScaleArm> {
   return {
     ...plan,
     async measure(framesPerS, seconds, databasePid) {
-      const databaseMs = (): number => (databasePid === null ? NaN : treeCpuMs(databasePid));
+      const databaseMs = (): number => treeCpuMs(databasePid);
       const before = { engine: cpuMs(test.engine.pid), database: databaseMs() };
       const paced = await loader.call('pace', { arm, framesPerS, seconds, warmupS: 0 });
       fixes += paced.fixes;

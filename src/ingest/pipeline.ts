@@ -22,7 +22,7 @@ import { eventRecordKind } from '../live/event.ts';
 import type { Presence } from '../live/presence.ts';
 import { emptyFix, type Vehicle, type Vehicles } from '../live/vehicles.ts';
 import type { Metrics } from '../metrics.ts';
-import { appendRow, createRows, type Rows } from '../store/row.ts';
+import { appendRow, clearRows, createRows, type Rows } from '../store/row.ts';
 import { statusRecordKind } from '../store/status.ts';
 import { decodeDeviceFrame, decodeFix, type Refused } from '../wire/decode.ts';
 import { ackLevels, fixFlags, frameTypes, type Fix } from '../wire/types.ts';
@@ -178,7 +178,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const vehicle = device.vehicle(vehicleId);
     takeFixes(device, frame, vehicle);
     if (vehicle.isTracked) device.spoke(vehicle);
-    appendRows(lanes.live, lanes.backfill);
+    appendRows();
     markSeq(device, frame.seq);
   }
 
@@ -251,17 +251,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   // A frame with rows of both lanes has two records to itself, so that a replay can put them in their order again.
-  function appendRows(live: Rows, backfill: Rows): void {
+  function appendRows(): void {
+    const { live, backfill } = lanes;
     if (live.count > 0 && backfill.count > 0) {
-      journal.append(recordKinds.liveOfBoth, live.count, takeBytes(live));
-      journal.append(recordKinds.backfill, backfill.count, takeBytes(backfill));
+      journal.append(recordKinds.liveOfBoth, live.count, bytesOf(live));
+      journal.append(recordKinds.backfill, backfill.count, bytesOf(backfill));
     } else if (live.count > 0) {
-      journal.gather(recordKinds.live, live.count, takeBytes(live));
+      journal.gather(recordKinds.live, live.count, bytesOf(live));
     } else if (backfill.count > 0) {
-      journal.gather(recordKinds.backfill, backfill.count, takeBytes(backfill));
+      journal.gather(recordKinds.backfill, backfill.count, bytesOf(backfill));
     }
-    live.count = 0;
-    backfill.count = 0;
+    clearRows(live);
+    clearRows(backfill);
   }
 
   // Acks are cumulative: after a frame that was not taken, none of this connection may be acked again.
@@ -332,9 +333,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   };
 }
 
-/** The bytes of all tuples; what is appended next overwrites them. */
-function takeBytes(rows: Rows): Uint8Array {
-  const bytes = rows.bytes.subarray(0, rows.length);
-  rows.length = 0;
-  return bytes;
+function bytesOf({ bytes, length }: Rows): Uint8Array {
+  return bytes.subarray(0, length);
 }

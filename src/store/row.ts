@@ -44,6 +44,12 @@ export function createRows(bytesMax: number): Rows {
   return { bytes, view, length: 0, count: 0 };
 }
 
+/** Takes out all tuples; their memory is used again. */
+export function clearRows(rows: Rows): void {
+  rows.length = 0;
+  rows.count = 0;
+}
+
 /** Appends the tuple of `fix`. `vehicleKey` is the UTF-8 text of the vehicle's key. */
 export function appendRow(
   rows: Rows,
