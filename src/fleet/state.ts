@@ -13,7 +13,7 @@ import type { Journey } from './journey.ts';
 import type { Motion } from './motion.ts';
 import type { Overspeed } from './overspeed.ts';
 import type { Signals, Switch } from './signals.ts';
-import { neverMs, unknownCms } from './track.ts';
+import { createTrack, neverMs } from './track.ts';
 import type { Trips } from './tripdetect.ts';
 
 export interface VehicleState extends Filter, Trips, Signals, Motion, Fenced {
@@ -31,25 +31,7 @@ const blank = {
   acceptedLonE7: 0,
   acceptedDigest: 0,
   jumps: 0,
-  odometerM: 0,
-  movingMs: 0,
-  latE7: 0,
-  lonE7: 0,
-  fixes: 0,
-  sinceMs: neverMs,
-  lastMs: neverMs,
-  entryLatE7: 0,
-  entryLonE7: 0,
-  pathM: 0,
-  pathMovingMs: 0,
-  pathTopCms: 0,
-  stepMs: neverMs,
-  stepLatE7: 0,
-  stepLonE7: 0,
-  strayMs: neverMs,
-  strayLatE7: 0,
-  strayLonE7: 0,
-  strayCms: unknownCms,
+  ...createTrack(),
   ignition: 'unknown' as Switch,
   ignitionSinceMs: neverMs,
   power: 'unknown' as Switch,

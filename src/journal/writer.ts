@@ -114,11 +114,10 @@ function append(
   rows: number,
   payload: Uint8Array,
 ): number {
-  check(options, state, kind, rows, payload);
-  const record = begin(options, state, kind, payload.length);
-  put(options, state, record, rows, payload);
   seal(state);
-  return state.end;
+  const end = gather(options, state, kind, rows, payload);
+  seal(state);
+  return end;
 }
 
 function gather(
