@@ -111,9 +111,7 @@ function createFleet(task: FoldTask): Fleet {
           const fix = batch[index] as Fix;
           const isOn = isDriving(vehicle);
           traffic.move(vehicle, isOn, fix);
-          fix.attributes = hasAttributes
-            ? JSON.stringify({ ignition: isOn, batteryLevel: traffic.batteryPercent(vehicle) })
-            : null;
+          if (hasAttributes) giveAttributes(fix, isOn, traffic.batteryPercent(vehicle));
         }
         costs.push(fold(from, count));
         look();
@@ -233,6 +231,13 @@ function shuffle(order: Uint32Array, random: () => number): void {
   }
 }
 
+/** As the decoder hands them on: the text, and the map that it is of. */
+function giveAttributes(fix: Fix, ignition: boolean, batteryLevel: number): void {
+  const map = { ignition, batteryLevel };
+  fix.attributes = JSON.stringify(map);
+  fix.attributesMap = map;
+}
+
 function blankFix(): Fix {
   return {
     timeMs: 0,
@@ -244,6 +249,7 @@ function blankFix(): Fix {
     accuracyDm: null,
     satellites: null,
     attributes: null,
+    attributesMap: null,
     flags: 0,
   };
 }

@@ -6,7 +6,7 @@
  */
 import type { RefusalName } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { attributesText } from '../wire/attributes.ts';
+import { checkAttributes } from '../wire/attributes.ts';
 import { toMessagePack } from '../wire/messagepack.ts';
 import type { LivePosition, PlainMap, WireFix } from '../wire/types.ts';
 
@@ -78,7 +78,7 @@ export function toWireFix(fix: DeviceFix): Converted {
   const attributes = fix.attributes ?? null;
   if (attributes !== null) {
     // Refused here, because a fix that no frame can hold would close every connection it is sent on.
-    const checked = attributesText(attributes, limits);
+    const checked = checkAttributes(attributes, limits);
     if ('refused' in checked) return checked;
     bytes += toMessagePack(attributes).length;
   }

@@ -62,7 +62,7 @@ export function advance(state: VehicleState, fix: Fix, context: DeriveContext, e
   acceptFix(fix, state, bounds);
   if (isLeap) anchor(state, fix);
   else detectTrips(state, fix, bounds, emit);
-  const attributes = signalsIn(fix.attributes);
+  const attributes = signalsIn(fix);
   // A status that is newer may have come before it.
   if (attributes !== null && fix.timeMs >= state.signalsAtMs) {
     stepSignals(state, attributes, state.vehicle, fix, bounds, emit);
@@ -121,9 +121,10 @@ export function applyStatus(
 }
 
 /** True where a status that is newer than `fix` was taken before it, and that makes a difference. */
-export function isOvertaken(state: VehicleState, { timeMs, attributes }: Fix): boolean {
+export function isOvertaken(state: VehicleState, fix: Fix): boolean {
+  const { timeMs } = fix;
   if (timeMs >= state.signalsAtMs) return false;
-  return timeMs < state.signalsChangedMs || signalsIn(attributes) !== null;
+  return timeMs < state.signalsChangedMs || signalsIn(fix) !== null;
 }
 
 /** The trip that is under way; `null` where none is, or none that is sure. */

@@ -8,7 +8,7 @@ import type { RefusalName } from '../errors.ts';
 import { isUserName, isVehicleId, roles } from '../identity.ts';
 import type { Limits } from '../limits.ts';
 import type { StoredGeofence } from '../store/geofences.ts';
-import { attributesText, isCleanText, type AttributeBounds } from '../wire/attributes.ts';
+import { checkAttributes, isCleanText, type AttributeBounds } from '../wire/attributes.ts';
 import { isSameShape, type Shape } from './fenceshape.ts';
 import { readShape, type ShapeBounds } from './geojson.ts';
 
@@ -64,7 +64,7 @@ export function readFence(value: unknown, bounds: FenceBounds): FenceDraft | Ref
   if (!isCount(speed, speedMaxCms)) return { refused: 'fenceProperties' };
   if (!isCount(dwell, bounds.fenceDwellMaxMs)) return { refused: 'fenceProperties' };
   if (!isNotify(notify, bounds)) return { refused: 'fenceProperties' };
-  const free = attributesText(attributes ?? {}, bounds);
+  const free = checkAttributes(attributes ?? {}, bounds);
   if ('refused' in free) return free;
   return {
     ...read,

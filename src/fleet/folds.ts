@@ -214,7 +214,7 @@ export function createFolds(options: FoldsOptions): Folds {
   }
 
   function putAside(one: Fold, redo: Redo, fix: Fix): number {
-    const asItCame = { ...fix };
+    const asItCame = { ...fix, attributesMap: null };
     const flag = fold(one, fix);
     pushTail(one, redo, { fix: asItCame, flag });
     return flag;

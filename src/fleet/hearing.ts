@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { RefusalName } from '../errors.ts';
 import { homeOf, isVehicleId, speaksFor, type Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
-import { attributesText } from '../wire/attributes.ts';
+import { checkAttributes } from '../wire/attributes.ts';
 import {
   frameTypes,
   type CommandAnswerFrame,
@@ -95,7 +95,7 @@ export function createHearing(options: HearingOptions): Hearing {
     const { tenant } = speaker.identity;
     const refused = refusalOfTime(timeMs);
     if (refused !== null) return done(refused);
-    const text = attributesText(attributes, bounds);
+    const text = checkAttributes(attributes, bounds);
     if ('refused' in text) return done(text.refused);
     const taken = options.statuses.take(tenant, vehicle, timeMs, text.text);
     if ('refused' in taken) done(taken.refused);
@@ -116,7 +116,7 @@ export function createHearing(options: HearingOptions): Hearing {
 
   function refusalOfAttributes(attributes: PlainMap | null): RefusalName | null {
     if (attributes === null) return null;
-    const text = attributesText(attributes, bounds);
+    const text = checkAttributes(attributes, bounds);
     return 'refused' in text ? text.refused : null;
   }
 

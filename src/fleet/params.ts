@@ -5,7 +5,7 @@
  */
 import { homeOf, isVehicleId, type Identity } from '../identity.ts';
 import type { Limits } from '../limits.ts';
-import { attributesText, type AttributeBounds } from '../wire/attributes.ts';
+import { checkAttributes, type AttributeBounds } from '../wire/attributes.ts';
 import type { Plain, PlainMap } from '../wire/types.ts';
 import { isMap, isTime } from './shape.ts';
 
@@ -47,7 +47,7 @@ export function readAttributes(
   bounds: AttributeBounds,
 ): PlainMap | null | undefined {
   if (value === undefined || value === null) return null;
-  return isMap(value) && 'text' in attributesText(value, bounds) ? value : undefined;
+  return isMap(value) && 'text' in checkAttributes(value, bounds) ? value : undefined;
 }
 
 /** When something happened that is told of now; now where nothing is said. */

@@ -2,11 +2,11 @@
  * What the attributes of fixes and status frames say: ignition, battery, power, tampering.
  * Invariant: an event is a change. What is heard of for the first time changes nothing, but for what is bad at once: a
  * low battery, tampering. A low battery is told again only after it was charged.
- * Bound: seven fields; attributes are parsed only where they hold one of these names.
+ * Bound: seven fields; text is parsed only where it holds one of these names.
  */
 import type { Limits } from '../limits.ts';
 import { signalNames } from '../store/status.ts';
-import type { Plain, PlainMap } from '../wire/types.ts';
+import type { Fix, Plain, PlainMap } from '../wire/types.ts';
 import { eventAt, type Emit, type Moment } from './output.ts';
 
 export type SignalBounds = Pick<Limits, 'lowBatteryPercent' | 'batteryHysteresisPercent'>;
@@ -28,7 +28,8 @@ export interface Signals {
 const namePattern = new RegExp(`"(?:${signalNames.join('|')})"`);
 
 /** The attributes of a fix that mean something here; `null` where there are none. */
-export function signalsIn(attributes: string | null): PlainMap | null {
+export function signalsIn({ attributes, attributesMap }: Fix): PlainMap | null {
+  if (attributesMap !== null) return hasSignals(attributesMap) ? attributesMap : null;
   if (attributes === null || !namePattern.test(attributes)) return null;
   return JSON.parse(attributes) as PlainMap;
 }

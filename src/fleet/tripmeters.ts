@@ -138,9 +138,9 @@ export function createTripMeters(options: TripMetersOptions): TripMeters {
 
   function takeInto(entry: Entry, fix: Fix): void {
     if (entry.tail !== null) {
-      // One that has lost some is read again.
-      if (entry.tail.length < bounds.recomputeTailMax) entry.tail.push({ ...fix });
-      else readAgain(entry);
+      // One that has lost some is read again. No map is kept: their text is enough, and smaller.
+      if (entry.tail.length >= bounds.recomputeTailMax) readAgain(entry);
+      else entry.tail.push({ ...fix, attributesMap: null });
     } else if (takeFix(entry.meter, entry.trip, fix, bounds)) {
       changed.add(entry);
     }

@@ -174,6 +174,7 @@ export function emptyFix(timeMs: number): Fix {
     accuracyDm: null,
     satellites: null,
     attributes: null,
+    attributesMap: null,
     flags: 0,
   };
 }

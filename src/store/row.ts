@@ -112,6 +112,7 @@ export function decodeRow(source: Buffer, offset: number): DecodedRow {
       attributes: isUnknown(source, attributesAt)
         ? null
         : source.toString('utf8', attributesAt + 5, keyAt),
+      attributesMap: null,
     },
     receivedAtMs: readTime(source, at(1)),
     vehicleKey: source.toString('utf8', keyAt + 4, keyAt + 4 + keyLength),

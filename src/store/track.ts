@@ -78,6 +78,7 @@ export function fixOf(row: TrackFix): Fix {
     accuracyDm: scaled(row.accuracy, 10),
     satellites: row.satellites,
     attributes: row.attributes,
+    attributesMap: null,
     flags: row.flags,
   };
 }

@@ -164,6 +164,7 @@ function vehicleOf(row: VehicleRow): KnownVehicle {
       satellites: row.satellites,
       flags: row.flags,
       attributes: row.attributes,
+      attributesMap: null,
     },
   };
 }

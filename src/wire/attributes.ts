@@ -15,11 +15,12 @@ export type AttributeBounds = Pick<
 
 const encoder = new TextEncoder();
 
-/** Attributes as JSON text, or why they are refused. */
-export type AttributesText = { readonly text: string } | { readonly refused: RefusalName };
+/** Attributes as JSON text and as the map that it was made of, or why they are refused. */
+export type CheckedAttributes =
+  { readonly text: string; readonly map: PlainMap } | { readonly refused: RefusalName };
 
-/** The JSON text of untrusted `value`, at most `attributesBytesMax` bytes of UTF-8. */
-export function attributesText(value: unknown, bounds: AttributeBounds): AttributesText {
+/** Checks untrusted `value`; its JSON text has at most `attributesBytesMax` bytes of UTF-8. */
+export function checkAttributes(value: unknown, bounds: AttributeBounds): CheckedAttributes {
   if (!isMap(value)) return { refused: 'attributesMalformed' };
   const refused = checkMap(value, bounds, 1);
   if (refused !== null) return { refused };
@@ -27,7 +28,7 @@ export function attributesText(value: unknown, bounds: AttributeBounds): Attribu
   const isTooLarge =
     text.length > bounds.attributesBytesMax ||
     encoder.encode(text).length > bounds.attributesBytesMax;
-  return isTooLarge ? { refused: 'attributesTooLarge' } : { text };
+  return isTooLarge ? { refused: 'attributesTooLarge' } : { text, map: value as PlainMap };
 }
 
 /** Levels of lists and maps in any frame; deeper ones would cost a stack frame each to check. */

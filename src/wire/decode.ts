@@ -7,7 +7,7 @@
 import type { RefusalName } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import {
-  attributesText,
+  checkAttributes,
   isCleanText,
   isPlain,
   isPlainMap,
@@ -122,15 +122,17 @@ export function decodeFix(
   fix.accuracyDm = accuracyDm;
   fix.satellites = satellites;
   fix.attributes = null;
+  fix.attributesMap = null;
   fix.flags = 0;
   return decodeAttributes(fields[8] ?? null, fix, bounds);
 }
 
 function decodeAttributes(value: unknown, fix: Fix, bounds: AttributeBounds): RefusalName | null {
   if (value === null) return null;
-  const attributes = attributesText(value, bounds);
+  const attributes = checkAttributes(value, bounds);
   if ('refused' in attributes) return attributes.refused;
   fix.attributes = attributes.text;
+  fix.attributesMap = attributes.map;
   return null;
 }
 

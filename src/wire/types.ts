@@ -258,7 +258,7 @@ export const fixFlags = {
   outdated: 512,
 } as const;
 
-/** One checked fix in wire units; `attributes` is JSON text. Mutable: one is reused for a whole frame. */
+/** One checked fix in wire units. Mutable: one is reused for a whole frame. */
 export interface Fix {
   timeMs: number;
   latE7: number;
@@ -268,6 +268,9 @@ export interface Fix {
   altitudeDm: number | null;
   accuracyDm: number | null;
   satellites: number | null;
+  /** JSON text. */
   attributes: string | null;
+  /** What that text says, where it came as a map and need not be parsed; else `null`. */
+  attributesMap: PlainMap | null;
   flags: number;
 }

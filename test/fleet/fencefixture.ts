@@ -103,6 +103,7 @@ export function fixAt(place: Place, atS: number, over: Partial<Fix> = {}): Fix {
     accuracyDm: 50,
     satellites: null,
     attributes: null,
+    attributesMap: null,
     flags: 0,
     ...over,
   };

@@ -27,6 +27,7 @@ export function fixAt(seconds: number, northM: number, eastM = 0, more: Partial<
     accuracyDm: null,
     satellites: null,
     attributes: null,
+    attributesMap: null,
     flags: 0,
     ...more,
   };

@@ -6,9 +6,13 @@ import { createVehicleState } from '../../src/fleet/state.ts';
 import type { PlainMap } from '../../src/wire/types.ts';
 import { contextOf, eventsOf, fixAt, fold, startMs, vehicle } from './journeys.ts';
 
-function told(maps: readonly (PlainMap | null)[]): readonly string[] {
-  const fixes = maps.map((attributes, index) =>
-    fixAt(index, index, 0, { attributes: attributes === null ? null : JSON.stringify(attributes) }),
+/** As the decoder hands them on, or as they are read again from a journal. */
+function told(maps: readonly (PlainMap | null)[], isParsed: boolean): readonly string[] {
+  const fixes = maps.map((map, index) =>
+    fixAt(index, index, 0, {
+      attributes: map === null ? null : JSON.stringify(map),
+      attributesMap: isParsed ? map : null,
+    }),
   );
   return eventsOf(fold(fixes).outputs).map(({ kind, timeMs }) => `${kind} ${timeMs - startMs}`);
 }
@@ -41,7 +45,8 @@ describe('attributes', () => {
     ['other things', [{ door: true }, { note: 'the "ignition" is on' }, {}], []],
     ['nonsense', [{ ignition: 'yes', power: null, tamper: [], batteryLevel: 'low' }], []],
   ])('%s', (_name, maps, expected) => {
-    expect(told(maps)).toEqual(expected);
+    expect(told(maps, true)).toEqual(expected);
+    expect(told(maps, false)).toEqual(expected);
   });
 
   it('of a status frame are of its time, at the last known place', () => {

@@ -30,6 +30,7 @@ export function placed(key: string, index: number, change: Partial<Fix> = {}): P
     accuracyDm: 35,
     satellites: 9,
     attributes: null,
+    attributesMap: null,
     flags: 0,
     ...change,
   };
@@ -96,6 +97,7 @@ export const anyFix: fc.Arbitrary<Fix> = fc.record({
   accuracyDm: maybe(0, 1_000_000),
   satellites: maybe(0, 255),
   attributes,
+  attributesMap: fc.constant(null),
   flags: fc.integer({ min: 0, max: 7 }),
 });
 

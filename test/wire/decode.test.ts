@@ -219,8 +219,16 @@ describe('decodeFix', () => {
         expect(fix.speedCms).toBe(raw[3] ?? null);
         expect(fix.satellites).toBe(raw[7] ?? null);
         expect(fix.attributes).toBe(raw[8] ? JSON.stringify(raw[8]) : null);
+        expect(fix.attributesMap).toBe(raw[8] ?? null);
       }),
     );
+  });
+
+  it('keeps no attributes of the fix before', () => {
+    const fix = emptyFix(0);
+    decodeFix([5, 1, 2, 1, 1, 1, 1, 1, { ignition: true }], 0, fix, limits);
+    decodeFix([6, 1, 2], 0, fix, limits);
+    expect(fix).toEqual({ ...emptyFix(6), latE7: 1, lonE7: 2 });
   });
 
   it.each<[string, unknown, RefusalName]>([

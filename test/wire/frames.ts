@@ -65,6 +65,7 @@ export const validFix: fc.Arbitrary<Fix> = fc.record({
   accuracyDm: orNull(fc.integer({ min: 0, max: 1_000_000 })),
   satellites: orNull(fc.integer({ min: 0, max: 255 })),
   attributes: orNull(attributes.map((map) => JSON.stringify(map))),
+  attributesMap: fc.constant(null),
   flags: fc.integer({ min: 0, max: 7 }),
 });
 
