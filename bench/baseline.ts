@@ -7,17 +7,10 @@
  * Bound: `--seconds` for each arm and round, and what its database needs to catch up.
  */
 import { randomBytes } from 'node:crypto';
-import { limits } from '../src/limits.ts';
 import type { EngineTest } from '../test/support/enginetest.ts';
-import {
-  baselineResult,
-  type BaselineRun,
-  type ConnectionBytes,
-  type Turn,
-} from './baselinefigures.ts';
+import { baselineResult, type BaselineRun, type Turn } from './baselinefigures.ts';
 import { startChild, type Child } from './child.ts';
-import { collectedBytes, collectorEnv } from './collected.ts';
-import { cpuMs, residentBytes, treeCpuMs } from './cpu.ts';
+import { cpuMs, treeCpuMs } from './cpu.ts';
 import type { CrewOptions } from './crew.ts';
 import { openBenchEngine } from './engine.ts';
 import { benchStartMs } from './fixes.ts';
@@ -31,8 +24,6 @@ const framesInFlight = 16;
 const warmupS = 1;
 const full = { seconds: 5, rounds: 4 } as const;
 const quick = { seconds: 1.5, rounds: 3 } as const;
-const warmConnections = 500;
-const idleConnections = 4_000;
 
 export const baselineSuite: Suite = {
   name: 'baseline',
@@ -45,7 +36,7 @@ export const baselineSuite: Suite = {
     },
   },
   async run(context) {
-    const engine = await openBenchEngine({ env: collectorEnv });
+    const engine = await openBenchEngine();
     const jsonProcess = new URL('jsonprocess.ts', import.meta.url);
     const single = startChild<JsonProcessCalls>(jsonProcess);
     const batched = startChild<JsonProcessCalls>(jsonProcess);
@@ -95,8 +86,6 @@ async function runBaseline(parts: Parts): Promise<BaselineRun> {
     { ...(await jsonArm(single, 'single')), name: 'single', prefix: `single-${run}-` },
     { ...(await jsonArm(batched, 'batched')), name: 'batched', prefix: `batched-${run}-` },
   ];
-  // Of few connections it would be noise, and many take long.
-  const memoryBytes = context.isQuick ? null : await measureMemory(parts, arms);
   for (const arm of arms) {
     const { name, speaks, url, prefix, fixesPerFrame } = arm;
     const crew = {
@@ -119,7 +108,6 @@ async function runBaseline(parts: Parts): Promise<BaselineRun> {
     fixes: fixes ?? [],
     single: singles ?? [],
     batched: batches ?? [],
-    memoryBytes,
     failures: await rowFailures(parts, arms),
   };
 }
@@ -138,41 +126,6 @@ async function measureTurn(parts: Parts, arm: Arm, seconds: number): Promise<Tur
     databaseCpuUsPerFix:
       databasePid === null ? null : ((databaseMs() - before.database) * 1_000) / fixes,
     bytesPerFix: (bytesSent + bytesRead) / fixes,
-  };
-}
-
-/** Of an idle connection that was let in: what more of them add, after the first have made what is made once. */
-async function measureMemory(
-  { context, engine, single, loader }: Parts,
-  [engineArm, , jsonArm]: readonly [Arm, Arm, Arm, Arm],
-): Promise<ConnectionBytes> {
-  context.say(`${idleConnections} idle connections to the engine and to Socket.IO`);
-  const open = async (name: string, vehicles: number): Promise<void> => {
-    for (const arm of [engineArm, jsonArm]) {
-      const { speaks, url } = arm;
-      const prefix = `${name}-${arm.name}-`;
-      const crew = { speaks, url, prefix, fixesPerFrame: 1, vehicles, startMs: benchStartMs };
-      await loader.call('open', { arm: prefix, ...crew });
-    }
-    // What the engine writes about connections is written by then.
-    await new Promise((resolve) => void setTimeout(resolve, limits.sessionsFlushIntervalMs));
-  };
-  const collected = async (): Promise<ConnectionBytes> => {
-    await single.call('collect', null);
-    return { engine: await collectedBytes(engine.engine), socketio: residentBytes(single.pid) };
-  };
-  await open('warm', warmConnections);
-  const before = await collected();
-  await open('idle', idleConnections);
-  const after = await collected();
-  for (const name of ['warm', 'idle']) {
-    for (const arm of [engineArm, jsonArm]) {
-      await loader.call('close', { arm: `${name}-${arm.name}-` });
-    }
-  }
-  return {
-    engine: (after.engine - before.engine) / idleConnections,
-    socketio: (after.socketio - before.socketio) / idleConnections,
   };
 }
 

@@ -1,7 +1,8 @@
 /**
  * What a run of `baseline` has measured, as figures.
  * Invariant: a goal is stated here and nowhere else, and is one of a ratio: both sides were measured in the same run. The
- * engine's frames of 50 are held against the goals, for a system of one JSON event a fix has no other form.
+ * engine's frames of 50 are held against the goals, for a system of one JSON event a fix has no other form. What a
+ * connection weighs is measured by `connections`.
  */
 import { medianOf, noiseOf, ratioOf } from './rounds.ts';
 import type { Figure, SuiteResult } from './suite.ts';
@@ -16,23 +17,15 @@ export interface Turn {
   readonly bytesPerFix: number;
 }
 
-/** Of one idle connection. */
-export interface ConnectionBytes {
-  readonly engine: number;
-  readonly socketio: number;
-}
-
 export interface BaselineRun {
   readonly frames: readonly Turn[];
   readonly fixes: readonly Turn[];
   readonly single: readonly Turn[];
   readonly batched: readonly Turn[];
-  /** `null` where it was not measured. */
-  readonly memoryBytes: ConnectionBytes | null;
   readonly failures: readonly string[];
 }
 
-const goals = { overSingle: 30, overBatched: 5, bytes: 1 / 5, memory: 1 / 8 } as const;
+const goals = { overSingle: 30, overBatched: 5, bytes: 1 / 5 } as const;
 
 const arms = {
   frames: 'engine, frames of 50',
@@ -56,7 +49,7 @@ const cpu = ({ cpuUsPerFix }: Turn): number => cpuUsPerFix;
 const wire = ({ bytesPerFix }: Turn): number => bytesPerFix;
 
 function ratioFigures(run: BaselineRun): Figure[] {
-  const { frames, fixes, single, batched, memoryBytes } = run;
+  const { frames, fixes, single, batched } = run;
   const of = (ours: readonly Turn[], theirs: readonly Turn[], value: typeof speed): number =>
     ratioOf(ours.map(value), theirs.map(value));
   return [
@@ -69,15 +62,6 @@ function ratioFigures(run: BaselineRun): Figure[] {
     lower('CPU of a fix to that of single INSERTs', of(frames, single, cpu), null),
     lower('CPU of a fix to that of batched INSERTs', of(frames, batched, cpu), null),
     lower('CPU of a fix to that of batched INSERTs, frames of 1', of(fixes, batched, cpu), null),
-    ...(memoryBytes === null ? [] : memoryFigures(memoryBytes)),
-  ];
-}
-
-function memoryFigures({ engine, socketio }: ConnectionBytes): Figure[] {
-  return [
-    lower("memory of a connection to Socket.IO's", engine / socketio, goals.memory),
-    { ...lower('memory of a connection, engine', engine, null), unit: 'bytes' },
-    { ...lower('memory of a connection, Socket.IO', socketio, null), unit: 'bytes' },
   ];
 }
 

@@ -1,13 +1,13 @@
 /**
  * The process of those who publish and of those who listen: it publishes a beat when so many before it have reached
- * everybody, and counts what comes.
+ * everybody and enough of them are acked, and counts what comes.
  * Invariant: a run ends when every listener has every message of it. A position is a message also where two of them
  * come in one frame; frames are counted beside them.
- * Bound: `beatsInFlight` beats; `stalledDeadlineMs` without a message.
+ * Bound: `beatsInFlight` beats, `beatsUnackedMax` of them unacked; `stalledDeadlineMs` without a message.
  */
 import { answerCalls } from './child.ts';
 import { openListeners } from './fanlisteners.ts';
-import { openPublishers, type Publish } from './fanpublishers.ts';
+import { openPublishers, type Publishers } from './fanpublishers.ts';
 import { positionsIn, scenes, type Scene, type SceneName } from './fanscene.ts';
 
 export type Target = 'engine' | 'bare';
@@ -51,7 +51,7 @@ async function openFan(options: FanOptions): Promise<Fan> {
   const failures: string[] = [];
   const perBeat = scene.connections * scene.topicsPerConnection;
   const isPosition = scene.name === 'many';
-  let publish: Publish = () => undefined;
+  let publishers: Publishers | null = null;
   let messages = 0;
   let frames = 0;
   /** Beats that were published, and up to which it goes on, since the start. */
@@ -63,12 +63,20 @@ async function openFan(options: FanOptions): Promise<Fan> {
 
   function goOn(): void {
     const delivered = Math.floor(messages / perBeat);
-    while (published < last && published - delivered < scene.beatsInFlight) {
-      publish(published);
+    while (publishers !== null && isDue(publishers, delivered)) {
+      publishers.publish(published);
       published += 1;
     }
     nextAt = (delivered + 1) * perBeat;
     if (delivered >= last) done();
+  }
+
+  function isDue({ acked }: Publishers, delivered: number): boolean {
+    return (
+      published < last &&
+      published - delivered < scene.beatsInFlight &&
+      published - acked < scene.beatsUnackedMax
+    );
   }
 
   function receive(payload: Buffer): void {
@@ -80,7 +88,7 @@ async function openFan(options: FanOptions): Promise<Fan> {
 
   const onClosed = (reason: string): void => void failures.push(`closed: ${reason}`);
   await openListeners({ ...options, scene, onMessage: receive, onClosed });
-  publish = await openPublishers({ ...options, scene, onClosed });
+  publishers = await openPublishers({ ...options, scene, onAcked: goOn, onClosed });
 
   return {
     async run(beats) {

@@ -12,7 +12,7 @@ import { cpuMs } from './cpu.ts';
 import { openBenchEngine, toggleProfile } from './engine.ts';
 import { fanoutFigures, type FanRound, type SceneRounds } from './fanoutfigures.ts';
 import type { FanLoadCalls, Target } from './fanload.ts';
-import { framesOf, scenes, type Scene, type SceneName } from './fanscene.ts';
+import { framesOf, scenes, topicsEach, type Scene, type SceneName } from './fanscene.ts';
 import { inRounds } from './rounds.ts';
 import type { Suite, SuiteContext } from './suite.ts';
 
@@ -22,7 +22,10 @@ const sizes = {
   full: { rounds: 4, beats: { one: 3_000, many: 300 } },
   quick: { rounds: 2, beats: { one: 500, many: 50 } },
 } as const;
-const environment = { FLEETWIRE_TICK_MS: '1', FLEETWIRE_FRAMES_IN_FLIGHT_MAX: '1000' } as const;
+const environment = {
+  FLEETWIRE_TICK_MS: '1',
+  FLEETWIRE_FRAMES_IN_FLIGHT_MAX: `${scenes.many.beatsUnackedMax * topicsEach(scenes.many)}`,
+} as const;
 
 export const fanoutSuite: Suite = {
   name: 'fanout',

@@ -4,33 +4,76 @@
  * Invariant: a beat is one message on every topic.
  * Bound: one buffer for each publisher and beat in flight: the kernel may still read those of the beats before.
  */
-import { toMessagePack } from '../src/wire/messagepack.ts';
+import { parseMessagePack, toMessagePack } from '../src/wire/messagepack.ts';
 import { frameTypes } from '../src/wire/types.ts';
 import { testToken } from '../test/support/engine.ts';
-import { eventData, eventName, fanVehicle, tripTopic, type Scene } from './fanscene.ts';
+import { eventData, eventName, fanVehicle, topicsEach, tripTopic, type Scene } from './fanscene.ts';
 import { benchStartMs, roadSteps, stepMs } from './fixes.ts';
 import { numberFrame, ofVehicle, positionsFrame } from './framering.ts';
 import { clientMessage } from './framing.ts';
 import { openRawSocket, type RawSocket } from './rawsocket.ts';
 import { openMany } from './socket.ts';
 
-/** Publishes the beat of this number, from 0 on. */
-export type Publish = (beat: number) => void;
+export interface Publishers {
+  /** Publishes the beat of this number, from 0 on. */
+  publish(beat: number): void;
+  /** Beats of which every frame is acked; all of those that nobody acks. */
+  readonly acked: number;
+}
 
 export interface PublishersOptions {
   readonly target: 'engine' | 'bare';
   readonly scene: Scene;
   readonly url: string;
+  /** More beats are acked than before. */
+  readonly onAcked: () => void;
   readonly onClosed: (reason: string) => void;
 }
 
-export async function openPublishers(options: PublishersOptions): Promise<Publish> {
-  const { scene } = options;
-  const sockets = await openMany(scene.publishers, (index) => openPublisher(options, index));
-  return scene.name === 'one' ? publishEvents(options, sockets) : publishFixes(options, sockets);
+export async function openPublishers(options: PublishersOptions): Promise<Publishers> {
+  const { scene, target } = options;
+  const seqs = new Float64Array(scene.publishers);
+  const each = topicsEach(scene);
+  let acked = 0;
+
+  function ack(publisher: number, payload: Buffer): void {
+    if (payload[1] !== frameTypes.ack) return;
+    // What is stored is told once more, behind what is journaled.
+    seqs[publisher] = Math.max(seqs[publisher] as number, seqOf(payload));
+    const beats = Math.floor(Math.min(...seqs) / each);
+    if (beats === acked) return;
+    acked = beats;
+    options.onAcked();
+  }
+
+  const sockets = await openMany(scene.publishers, (index) =>
+    openPublisher(options, index, (payload) => ack(index, payload)),
+  );
+  const publish =
+    scene.name === 'one' ? publishEvents(options, sockets) : publishFixes(options, sockets);
+  if (scene.name === 'one' || target === 'bare') return { publish, acked: Infinity };
+  return {
+    publish,
+    get acked() {
+      return acked;
+    },
+  };
 }
 
-async function openPublisher(options: PublishersOptions, index: number): Promise<RawSocket> {
+/** `[17, seq, level]`: all frames up to `seq` are acked. */
+function seqOf(payload: Buffer): number {
+  const parsed = parseMessagePack(payload);
+  const frame = 'value' in parsed ? parsed.value : null;
+  const seq: unknown = Array.isArray(frame) ? frame[1] : null;
+  if (typeof seq !== 'number') throw new Error('fan-out: an ack without a seq');
+  return seq;
+}
+
+async function openPublisher(
+  options: PublishersOptions,
+  index: number,
+  onMessage: (payload: Buffer) => void,
+): Promise<RawSocket> {
   const { target, scene, url, onClosed } = options;
   if (target === 'bare') {
     const bare = { url: `${url}/publish`, subprotocols: [], onMessage: () => undefined, onClosed };
@@ -47,7 +90,10 @@ async function openPublisher(options: PublishersOptions, index: number): Promise
   const socket = await openRawSocket({
     url: `${url}/v1/${path}`,
     subprotocols: ['fleetwire.v1', `bearer.${token}`],
-    onMessage: greeted,
+    onMessage(payload) {
+      greeted();
+      onMessage(payload);
+    },
     onClosed,
   });
   await hello;
@@ -55,7 +101,10 @@ async function openPublisher(options: PublishersOptions, index: number): Promise
 }
 
 /** One after the other, so that none of them publishes more often than it may. */
-function publishEvents({ target }: PublishersOptions, sockets: readonly RawSocket[]): Publish {
+function publishEvents(
+  { target }: PublishersOptions,
+  sockets: readonly RawSocket[],
+): Publishers['publish'] {
   return (beat) => {
     const request = eventRequest(beat);
     // The bare server reads a topic where the engine reads a request; there is one topic.
@@ -74,23 +123,23 @@ function eventRequest(beat: number): Buffer {
 function publishFixes(
   { target, scene }: PublishersOptions,
   sockets: readonly RawSocket[],
-): Publish {
-  const topicsEach = scene.topics / sockets.length;
+): Publishers['publish'] {
+  const each = topicsEach(scene);
   const frames = Array.from({ length: scene.topics }, (_, topic) => fixFrame(target, topic));
   const frameBytes = frames[0]?.length ?? 0;
   const messageBytes = clientMessage(frames[0] ?? Buffer.alloc(0)).length;
   const buffers = sockets.map((_, publisher) =>
     Array.from({ length: scene.beatsInFlight + 1 }, () => {
-      const own = frames.slice(publisher * topicsEach, (publisher + 1) * topicsEach);
+      const own = frames.slice(publisher * each, (publisher + 1) * each);
       return Buffer.concat(own.map((frame) => clientMessage(frame)));
     }),
   );
   return (beat) => {
     for (const [publisher, socket] of sockets.entries()) {
       const bytes = buffers[publisher]?.[beat % (scene.beatsInFlight + 1)] as Buffer;
-      for (let index = 0; index < topicsEach && target === 'engine'; index++) {
+      for (let index = 0; index < each && target === 'engine'; index++) {
         const at = (index + 1) * messageBytes - frameBytes;
-        numberFrame(bytes, at, beat * topicsEach + index + 1, benchStartMs + beat * stepMs);
+        numberFrame(bytes, at, beat * each + index + 1, benchStartMs + beat * stepMs);
       }
       socket.write(bytes);
     }

@@ -21,6 +21,8 @@ export interface Scene {
   readonly publishers: number;
   /** Beats on their way at a time: enough to keep a server busy, too few for it to lag. */
   readonly beatsInFlight: number;
+  /** Beats that a publisher goes on for without an ack: a gateway keeps to what the engine allows. */
+  readonly beatsUnackedMax: number;
   /** The type of the frames that are counted. */
   readonly frameType: number;
 }
@@ -35,6 +37,7 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     topicsPerConnection: 1,
     publishers: 100,
     beatsInFlight: 32,
+    beatsUnackedMax: Infinity,
     frameType: frameTypes.event,
   },
   many: {
@@ -45,6 +48,7 @@ export const scenes: Readonly<Record<SceneName, Scene>> = {
     topicsPerConnection: 100,
     publishers: 20,
     beatsInFlight: 3,
+    beatsUnackedMax: 80,
     frameType: frameTypes.livePositions,
   },
 };
@@ -53,6 +57,11 @@ const run = 'fan';
 export const tripTopic = 'trip:fan';
 export const eventName = 'note';
 export const eventData = { text: 'on its way' } as const;
+
+/** Topics that each publisher of fixes has. */
+export function topicsEach({ topics, publishers }: Scene): number {
+  return topics / publishers;
+}
 
 export function fanVehicle(topic: number): string {
   return vehicleId(run, topic);

@@ -1,12 +1,11 @@
 /**
  * A journal as an engine leaves it that was killed while its database was away: full of live fixes, none committed.
  * Invariant: written by the engine's own journal, from rows of the engine's own encoder, in the order in which devices
- * send frames; what a COPY of the same rows takes (copier.ts) is to be compared with it.
+ * send frames, gathered into records as the engine does; what a COPY of the same rows takes (copier.ts) is to be compared with it.
  * Bound: `bytes` on disk, and what the journal holds back while it is written.
  */
 import { recordKinds } from '../src/ingest/pipeline.ts';
 import { openJournal } from '../src/journal/journal.ts';
-import { recordHeaderBytes } from '../src/journal/record.ts';
 import { limits, rowBytesMax } from '../src/limits.ts';
 import { emptyFix } from '../src/live/vehicles.ts';
 import { createMetrics } from '../src/metrics.ts';
@@ -47,6 +46,7 @@ export async function makeJournal(dir: string, plan: JournalPlan): Promise<MadeJ
   const rows = createRows(fixesPerFrame * rowBytesMax(limits));
   const fix = emptyFix(0);
   const receivedAtMs = Date.now();
+  const first = journal.end;
   const made = { frames: 0, rows: 0, bytes: 0 };
   while (made.bytes < plan.bytes && failure === null) {
     for (const [vehicle, key] of keys.entries()) {
@@ -55,11 +55,11 @@ export async function makeJournal(dir: string, plan: JournalPlan): Promise<MadeJ
         writeFix(fix, vehicle, made.frames * fixesPerFrame + index, roadSteps);
         appendRow(rows, key, fix, receivedAtMs);
       }
-      journal.append(recordKinds.live, fixesPerFrame, rows.bytes.subarray(0, rows.length));
+      journal.gather(recordKinds.live, fixesPerFrame, rows.bytes.subarray(0, rows.length));
       made.rows += fixesPerFrame;
-      made.bytes += recordHeaderBytes + rows.length;
-      if (made.bytes % flushBytes < recordHeaderBytes + rows.length) await journal.flush();
+      if (journal.end - journal.durable >= flushBytes) await journal.flush();
     }
+    made.bytes = journal.end - first;
     made.frames += 1;
   }
   await journal.close();

@@ -4,8 +4,6 @@
  * Invariant: `close` leaves neither a socket nor a database behind.
  * Bound: `connectionsMax` connections to a server, as the library has it.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import postgres, { type ISql } from 'postgres';
 import { openTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { answerCalls } from './child.ts';
@@ -18,7 +16,6 @@ export type JsonProcessCalls = {
   readonly open: (inserts: Inserts) => Promise<number>;
   /** Rows of vehicles whose id begins with this. */
   readonly rows: (prefix: string) => Promise<number>;
-  readonly collect: (options: null) => Promise<void>;
   readonly close: (options: null) => Promise<void>;
 };
 
@@ -35,9 +32,6 @@ function running(): Opened {
   return opened;
 }
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
 const calls: JsonProcessCalls = {
   async open(inserts) {
     const database = await openTestDatabase();
@@ -51,11 +45,6 @@ const calls: JsonProcessCalls = {
     const [row] = await running().database.database.sql<{ count: string }[]>`
       select count(*) from positions where vehicle_id like ${`${prefix}%`}`;
     return Number(row?.count);
-  },
-  async collect() {
-    // What the first collection finalizes only the second one frees.
-    collectGarbage();
-    collectGarbage();
   },
   async close() {
     const { database, server, endSql } = running();
