@@ -35,5 +35,7 @@ export function arrayLiteral(values: unknown): unknown {
 
 function elementLiteral(value: Element): string {
   if (value === null) return 'null';
+  // Most are numbers, and a number needs no quotes.
+  if (typeof value === 'number') return String(value);
   return `"${String(value).replace(/["\\]/g, String.raw`\$&`)}"`;
 }
