@@ -33,6 +33,8 @@ export const limits = {
   addressConnectionsMax: 18_000,
   /** Frames of one device that are not acknowledged yet. */
   framesInFlightMax: 64,
+  /** Devices that are acked in one turn when a batch is stored: each is a write of some 10 us, and others wait meanwhile. */
+  storedAcksPerTurnMax: 256,
   /** Bytes that wait in one device's socket; acks are small, so a full one means a dead reader. */
   deviceBackpressureBytesMax: 64 * 1024,
   /** Above it a subscriber's positions conflate; a stalled one costs this and the kernel's buffer. */

@@ -7,9 +7,10 @@
  *
  * Invariant: a frame is acked only after the journal holds all its accepted fixes durably; what is refused
  * or repeated is acked with its neighbours. Nothing here waits: completions come back as positions.
- * Bound: what is in flight per device (`framesInFlightMax`) and in the journal (`isFull`).
+ * Bound: what is in flight per device (`framesInFlightMax`) and in the journal (`isFull`); `storedAcksPerTurnMax` acks of
+ * what is stored in a turn.
  */
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { isTemporary, refusals, type RefusalName } from '../errors.ts';
 import type { Courier } from '../fleet/courier.ts';
 import { countFiltered, isOutdated } from '../fleet/filter.ts';
@@ -86,7 +87,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const deviceOptions = { vehicles, presence, courier, metrics, bounds, ackFirst };
   let storedPosition = journal.committed;
   let awaitingJournal: Device[] = [];
-  let awaitingStore: Device[] = [];
+  const awaitingStore: Device[] = [];
+  let acking: Timer | null = null;
 
   function open(connection: Connection): Device {
     const device = createDevice(connection, deviceOptions);
@@ -311,10 +313,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function onStored(position: number): void {
     storedPosition = position;
-    const devices = awaitingStore;
-    awaitingStore = [];
+    acking?.cancel();
+    ackStored(awaitingStore.length);
+  }
+
+  /** Looks at the first `count` that wait: at some of them now, at the others in turns of their own. */
+  function ackStored(count: number): void {
+    const devices = awaitingStore.splice(0, Math.min(count, bounds.storedAcksPerTurnMax));
     for (const device of devices) {
-      const reached = device.session.storedUpTo(position);
+      const reached = device.session.storedUpTo(storedPosition);
       if (reached !== null) {
         counters.framesStored += reached.frames;
         device.ack(reached.seq, ackLevels.stored);
@@ -322,6 +329,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       device.isAwaitingStore = device.session.awaitsStore && !device.isClosed;
       if (device.isAwaitingStore) awaitingStore.push(device);
     }
+    const left = count - devices.length;
+    acking = left > 0 ? clock.after(0, () => ackStored(left)) : null;
   }
 
   return {

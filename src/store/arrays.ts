@@ -37,5 +37,5 @@ function elementLiteral(value: Element): string {
   if (value === null) return 'null';
   // Most are numbers, and a number needs no quotes.
   if (typeof value === 'number') return String(value);
-  return `"${String(value).replace(/["\\]/g, String.raw`\$&`)}"`;
+  return `"${value.replace(/["\\]/g, String.raw`\$&`)}"`;
 }
