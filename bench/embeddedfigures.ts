@@ -19,6 +19,8 @@ export function embeddedFigures(run: EmbeddedRun): Figure[] {
   return [
     figure('longest stall of the event loop', longest([...pressed, ...paced]), 'ms', stallGoalMs),
     figure('longest stall of the event loop, at half the peak', longest(paced), 'ms'),
+    // The machine's own, with its cores all in use: no event loop beside it can have less.
+    figure('longest stall of a process with nothing to do', run.idleStallMs, 'ms'),
     {
       ...figure(
         'stored',
