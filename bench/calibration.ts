@@ -25,9 +25,11 @@ export function calibrationOf(input: CalibrationInput): Calibration {
   const { small, large, subscribers, memory, disk } = input;
   const line = (of: (sample: LoadSample) => number, turns: 'alone' | 'watched'): Line =>
     lineOf(point(small[turns], of), point(large[turns], of));
+  const lineOfAll = (of: (sample: LoadSample) => number): Line =>
+    lineOf(point(turnsOf(small), of), point(turnsOf(large), of));
   const loop = line(({ loopCores }) => loopCores, 'alone');
-  const databases = [...small.alone, ...large.alone].map(({ databaseCores }) => databaseCores);
-  const all = [...large.alone, ...large.watched];
+  const databases = [small, large].flatMap(turnsOf).map(({ databaseCores }) => databaseCores);
+  const all = turnsOf(large);
   const none: Line = { base: 0, perFix: 0 };
   const ofSubscriber = (watched: Line, alone: Line): Line => ({
     base: Math.max(0, watched.base - alone.base) / subscribers,
@@ -38,7 +40,8 @@ export function calibrationOf(input: CalibrationInput): Calibration {
     engine: line(({ engineCores }) => engineCores, 'alone'),
     database: databases.includes(null)
       ? null
-      : line(({ databaseCores }) => databaseCores ?? NaN, 'alone'),
+      : // Who looks on is nothing to the database, and it does part of its work now and then.
+        lineOfAll(({ databaseCores }) => databaseCores ?? NaN),
     subscriberLoop:
       subscribers === 0
         ? none
@@ -59,6 +62,10 @@ export function calibrationOf(input: CalibrationInput): Calibration {
     journalBytesPerFix: meanOf(all, ({ journalBytesPerFix }) => journalBytesPerFix),
     ...disk,
   };
+}
+
+function turnsOf({ alone, watched }: FleetSamples): readonly LoadSample[] {
+  return [...alone, ...watched];
 }
 
 function point(samples: readonly LoadSample[], of: (sample: LoadSample) => number) {
