@@ -12,6 +12,7 @@ import {
   type Command,
   type Option,
 } from '../src/cli/command.ts';
+import { createAllCommand } from './all.ts';
 import { baselineSuite } from './baseline.ts';
 import { capacitySuite } from './capacity.ts';
 import { machineBusyMs } from './cpu.ts';
@@ -50,10 +51,7 @@ const measuring: readonly Suite[] = [
 
 const suites: readonly Suite[] = [...measuring, createRegressSuite(measuring)];
 
-/** What measures nothing itself. */
-const commands: readonly Command[] = [reportCommand, flameCommand];
-
-const commonOptions: Readonly<Record<string, Option>> = {
+const commonOptions = {
   json: { type: 'boolean', help: 'print the line of JSON alone' },
   quick: { type: 'boolean', help: 'a short run' },
   native: { type: 'boolean', help: 'on a native TimescaleDB that is made for this run' },
@@ -62,7 +60,14 @@ const commonOptions: Readonly<Record<string, Option>> = {
     value: 'FILE',
     help: 'add the run to this file of JSON lines (default: bench/results/SUITE.jsonl)',
   },
-};
+} satisfies Readonly<Record<string, Option>>;
+
+/** What measures nothing itself. */
+const commands: readonly Command[] = [
+  createAllCommand(measuring, commonOptions),
+  reportCommand,
+  flameCommand,
+];
 
 const lookMs = 1_000;
 /** Of a core. */
