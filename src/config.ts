@@ -138,7 +138,7 @@ export const settings = {
   tickMs: {
     env: 'FLEETWIRE_TICK_MS',
     fallback: String(limits.tickMs),
-    help: 'ms that positions of a topic are gathered into one frame',
+    help: 'ms that positions of a topic are gathered into one frame, at most',
   },
   shutdownDeadlineMs: {
     env: 'FLEETWIRE_SHUTDOWN_DEADLINE_MS',

@@ -142,8 +142,12 @@ export const limits = {
   embeddedVacuumRowsMin: 10_000,
 
   // Live.
-  /** Positions of one topic are gathered this long into one frame. */
+  /** Positions of one topic are gathered this long into one frame, at most. */
   tickMs: 20,
+  /** The same at least: four frames where `tickMs` has one, and a quarter of the wait, cost no more where few listen. */
+  tickMinMs: 5,
+  /** Frames to sockets by which a tick grows, up to `tickMs`: so many each ms are some 6 % of a core. */
+  tickSendsPerMs: 40,
   /** uWebSockets.js does not batch messages of 16 KiB or more. */
   publishBytesMax: 15 * 1024,
   /** Grid cells of one area: each is a native topic that its connection joins. */
@@ -357,8 +361,12 @@ function liveRelations(bounds: Limits): readonly Relation[] {
       sentence: 'reportWatchedMs <= reportUnwatchedMs <= reportLowBatteryMs',
     },
     {
-      holds: bounds.tickMs > 0 && bounds.batchAgeMaxMs > 0,
-      sentence: 'tickMs and batchAgeMaxMs must be positive',
+      holds: bounds.tickMs > 0 && bounds.tickMinMs > 0 && bounds.batchAgeMaxMs > 0,
+      sentence: 'tickMs, tickMinMs and batchAgeMaxMs must be positive',
+    },
+    {
+      holds: bounds.tickSendsPerMs > 0,
+      sentence: 'tickSendsPerMs must be positive',
     },
   ];
 }

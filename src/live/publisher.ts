@@ -1,5 +1,6 @@
 /**
- * Live positions on their way to topics: gathered for a tick, then one frame for each topic.
+ * Live positions on their way to topics: gathered for a tick, then one frame for each topic. A tick is the longer the more
+ * sockets the last one was sent to.
  * Invariant: `vehicle:<id>`, and `trip:<id>` while it runs, carry every live fix in order; a fleet and the cells of the grid carry the newest
  * of each vehicle with the count of fixes it stands for. Nobody listening, nothing encoded; what several topics
  * carry is encoded once. Feeds that lag are served apart (feed.ts) and hold nobody up.
@@ -21,7 +22,7 @@ export interface PublisherOptions {
   readonly audiences: Audiences;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly bounds: Pick<Limits, 'tickMs' | 'publishBytesMax'>;
+  readonly bounds: Pick<Limits, 'tickMs' | 'tickMinMs' | 'tickSendsPerMs' | 'publishBytesMax'>;
 }
 
 export interface Publisher {
@@ -51,6 +52,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const fleets = new Map<string, Vehicle[]>();
   const paced = new Set<Feed>();
   let tick = 0;
+  /** Frames to sockets of the last tick, or of this one so far. */
+  let sends = 0;
   let timer: Timer | null = null;
   let pacedTimer: Timer | null = null;
 
@@ -63,7 +66,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (watchers === undefined && !isListened) return;
     if (watchers !== undefined) addToTrack(vehicle, watchers);
     if (isListened) addToFleet(vehicle);
-    timer ??= clock.after(bounds.tickMs, flush);
+    timer ??= clock.after(tickMsOf(sends, bounds), flush);
   }
 
   function addToTrack(vehicle: Vehicle, watchers: readonly Audience[]): void {
@@ -94,6 +97,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function flush(): void {
     timer?.cancel();
     timer = null;
+    // A feed that catches up asks for what may be nothing.
+    if (tracks.size + fleets.size > 0) sends = 0;
     const nowMs = clock.monotonicMs();
     for (const [vehicle, track] of tracks) publishTrack(vehicle, track, nowMs);
     tracks.clear();
@@ -169,6 +174,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       publish(audience, codec, positions);
     }
     for (const feed of audience.served) feed.serve(moved, encode);
+    sends += audience.served.size;
     audience.positions += moved.length;
   }
 
@@ -177,6 +183,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     for (const frame of positionFrames(text, positions, codec, bounds.publishBytesMax)) {
       options.publish(inners[codec], frame.message);
       counters.framesPublished += 1;
+      sends += audience.direct[codec];
     }
     counters.positionsPublished += positions.length;
   }
@@ -205,6 +212,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
       pacedTimer?.cancel();
     },
   };
+}
+
+function tickMsOf(
+  sends: number,
+  { tickMs, tickMinMs, tickSendsPerMs }: PublisherOptions['bounds'],
+): number {
+  return Math.min(tickMs, Math.max(tickMinMs, sends / tickSendsPerMs));
 }
 
 /** Of one tick: the same bytes for the fleet, for cells and for whoever is served apart. */

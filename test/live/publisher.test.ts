@@ -34,6 +34,27 @@ describe('publisher', () => {
     expect(stage.clock.timers).toBe(0);
   });
 
+  it('gathers the longer the more sockets the last tick was sent to, within its bounds', () => {
+    const tickMs = 8;
+    const busy = createStage({ ...limits, tickMs, tickMinMs: 2, tickSendsPerMs: 1 });
+    const listeners = Array.from({ length: 5 }, () => busy.listen(fleet, 'messagepack'));
+    const waits = (): number => {
+      const before = listeners[0]?.received.length ?? 0;
+      busy.move('a', busy.clock.nowMs());
+      for (let ms = 1; ms <= tickMs; ms++) {
+        busy.clock.advance(1);
+        if ((listeners[0]?.received.length ?? 0) > before) return ms;
+      }
+      return Infinity;
+    };
+    expect([waits(), waits(), waits()]).toEqual([2, 5, 5]);
+    for (const one of Array.from({ length: 20 }, () => busy.listen(fleet, 'json')))
+      listeners.push(one);
+    expect([waits(), waits()]).toEqual([5, tickMs]);
+    for (const one of listeners.splice(1)) one.leave();
+    expect([waits(), waits()]).toEqual([tickMs, 2]);
+  });
+
   it('keeps tenants apart', () => {
     const acme = stage.listen(fleet, 'messagepack', { tenant: 'acme' });
     stage.move('a', 1);

@@ -153,7 +153,7 @@ const bounds = [
   `under ${limits.lowBatteryPercent}`,
   `else within ${limits.presenceSweepIntervalMs / 1_000} s`,
   `\`minIntervalMs\` (0 to ${many(limits.subscriptionIntervalMaxMs)})`,
-  `a tick (${limits.tickMs} ms)`,
+  `a tick (${limits.tickMs} ms; ${limits.tickMinMs} ms while few sockets are sent to)`,
   `more than ${kib(limits.subscriberHighWaterBytes)} wait`,
   `at most ${limits.areaCellsMax} cells`,
   `more than ${many(limits.areaMoveVehiclesMax)} vehicles are new`,
