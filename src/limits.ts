@@ -144,10 +144,10 @@ export const limits = {
   // Live.
   /** Positions of one topic are gathered this long into one frame, at most. */
   tickMs: 20,
-  /** The same at least: four frames where `tickMs` has one, and a quarter of the wait, cost no more where few listen. */
+  /** The same at least: where few listen, four times the frames are little work, and a fix is there in a quarter of the time. */
   tickMinMs: 5,
-  /** Frames to sockets by which a tick grows, up to `tickMs`: so many each ms are some 6 % of a core. */
-  tickSendsPerMs: 40,
+  /** Frames to sockets for which a tick is one ms longer, up to `tickMs`: at some 5 us a send, a tenth of a core. */
+  tickSendsPerMs: 20,
   /** uWebSockets.js does not batch messages of 16 KiB or more. */
   publishBytesMax: 15 * 1024,
   /** Grid cells of one area: each is a native topic that its connection joins. */
