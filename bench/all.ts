@@ -1,7 +1,7 @@
 /**
  * Every suite of the bench, one after the other, each in a process of its own as if it had been asked for alone.
  * Invariant: a suite that fails does not keep the others from being run; it ends with the worst of their exit codes.
- * Bound: what the suites take together: three quarters of an hour, a few minutes with `--quick`.
+ * Bound: what the suites take together: some half an hour, 7 minutes with `--quick`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -23,13 +23,13 @@ export interface CalibrationInput {
 
 export function calibrationOf(input: CalibrationInput): Calibration {
   const { small, large, subscribers, memory, disk } = input;
-  const line = (of: (sample: LoadSample) => number, turns: 'alone' | 'watched'): Line =>
-    lineOf(point(small[turns], of), point(large[turns], of));
-  const lineOfAll = (of: (sample: LoadSample) => number): Line =>
-    lineOf(point(turnsOf(small), of), point(turnsOf(large), of));
-  const loop = line(({ loopCores }) => loopCores, 'alone');
-  const databases = [small, large].flatMap(turnsOf).map(({ databaseCores }) => databaseCores);
-  const all = turnsOf(large);
+  const line = (
+    of: (sample: LoadSample) => number,
+    turns: (samples: FleetSamples) => readonly LoadSample[],
+  ): Line => lineOf(point(turns(small), of), point(turns(large), of));
+  const loop = line(({ loopCores }) => loopCores, aloneOf);
+  const databases = [small, large].flatMap(allOf).map(({ databaseCores }) => databaseCores);
+  const all = allOf(large);
   const none: Line = { base: 0, perFix: 0 };
   const ofSubscriber = (watched: Line, alone: Line): Line => ({
     base: Math.max(0, watched.base - alone.base) / subscribers,
@@ -37,23 +37,23 @@ export function calibrationOf(input: CalibrationInput): Calibration {
   });
   return {
     loop,
-    engine: line(({ engineCores }) => engineCores, 'alone'),
+    engine: line(({ engineCores }) => engineCores, aloneOf),
     database: databases.includes(null)
       ? null
       : // Who looks on is nothing to the database, and it does part of its work now and then.
-        lineOfAll(({ databaseCores }) => databaseCores ?? NaN),
+        line(({ databaseCores }) => databaseCores ?? NaN, allOf),
     subscriberLoop:
       subscribers === 0
         ? none
         : ofSubscriber(
-            line(({ loopCores }) => loopCores, 'watched'),
+            line(({ loopCores }) => loopCores, watchedOf),
             loop,
           ),
     subscriberBytes:
       subscribers === 0
         ? none
         : ofSubscriber(
-            line(({ subscriberBytesPerS }) => subscriberBytesPerS, 'watched'),
+            line(({ subscriberBytesPerS }) => subscriberBytesPerS, watchedOf),
             none,
           ),
     inBytesPerFix: meanOf(all, ({ inBytesPerFix }) => inBytesPerFix),
@@ -64,9 +64,9 @@ export function calibrationOf(input: CalibrationInput): Calibration {
   };
 }
 
-function turnsOf({ alone, watched }: FleetSamples): readonly LoadSample[] {
-  return [...alone, ...watched];
-}
+const aloneOf = ({ alone }: FleetSamples): readonly LoadSample[] => alone;
+const watchedOf = ({ watched }: FleetSamples): readonly LoadSample[] => watched;
+const allOf = ({ alone, watched }: FleetSamples): readonly LoadSample[] => [...alone, ...watched];
 
 function point(samples: readonly LoadSample[], of: (sample: LoadSample) => number) {
   return { fixesPerS: meanOf(samples, ({ fixesPerS }) => fixesPerS), value: meanOf(samples, of) };

@@ -19,7 +19,7 @@ export function embeddedFigures(run: EmbeddedRun): Figure[] {
   return [
     figure('longest stall of the event loop', longest([...pressed, ...paced]), 'ms', stallGoalMs),
     figure('longest stall of the event loop, at half the peak', longest(paced), 'ms'),
-    // The machine's own, with its cores all in use: no event loop beside it can have less.
+    // The machine's own, over all turns: what is near it is not the engine's.
     figure('longest stall of a process with nothing to do', run.idleStallMs, 'ms'),
     {
       ...figure(

@@ -17,7 +17,7 @@ import { openMany } from './socket.ts';
 export interface Publishers {
   /** Publishes the beat of this number, from 0 on. */
   publish(beat: number): void;
-  /** Beats of which every frame is acked; all of those that nobody acks. */
+  /** Beats of which every frame is acked; to the bare server, which acks nothing, all of them. */
   readonly acked: number;
 }
 
@@ -51,7 +51,7 @@ export async function openPublishers(options: PublishersOptions): Promise<Publis
   );
   const publish =
     scene.name === 'one' ? publishEvents(options, sockets) : publishFixes(options, sockets);
-  if (scene.name === 'one' || target === 'bare') return { publish, acked: Infinity };
+  if (target === 'bare') return { publish, acked: Infinity };
   return {
     publish,
     get acked() {

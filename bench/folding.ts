@@ -16,6 +16,7 @@ import type { Output } from '../src/fleet/output.ts';
 import { createPlaces, createVehicleState, type VehicleState } from '../src/fleet/state.ts';
 import { encodeState } from '../src/fleet/statecodec.ts';
 import { limits } from '../src/limits.ts';
+import { emptyFix } from '../src/live/vehicles.ts';
 import type { Fix } from '../src/wire/types.ts';
 import { createPlannedFences } from './fenceplan.ts';
 import type { Cost, FoldReport, FoldTask, Memory, Told, Weight } from './foldtask.ts';
@@ -62,7 +63,7 @@ function createFleet(task: FoldTask): Fleet {
   const { fences: count, regionsPercent } = task;
   const { fences, forget } = createPlannedFences({ count, regionsPercent, seed: seed + 2, home });
   const order = Uint32Array.from({ length: vehicles }, (_, vehicle) => vehicle);
-  const batch = Array.from({ length: fixesPerBatch }, blankFix);
+  const batch = Array.from({ length: fixesPerBatch }, () => emptyFix(0));
   const states: VehicleState[] = [];
   const waiting: Output[] = [];
   const hash = createHash('sha256');
@@ -236,22 +237,6 @@ function giveAttributes(fix: Fix, ignition: boolean, batteryLevel: number): void
   const map = { ignition, batteryLevel };
   fix.attributes = JSON.stringify(map);
   fix.attributesMap = map;
-}
-
-function blankFix(): Fix {
-  return {
-    timeMs: 0,
-    latE7: 0,
-    lonE7: 0,
-    speedCms: null,
-    courseCdeg: null,
-    altitudeDm: null,
-    accuracyDm: null,
-    satellites: null,
-    attributes: null,
-    attributesMap: null,
-    flags: 0,
-  };
 }
 
 const task = JSON.parse(process.argv[2] ?? '') as FoldTask;

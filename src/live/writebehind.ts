@@ -32,8 +32,8 @@ export interface WriteBehind {
 }
 
 /**
- * Vehicles at a time: enough to be cheap, little enough for the event loop. What 2,000 take, 50 ms in one turn, was the
- * tail of every latency; 250 take 4.
+ * Vehicles at a time: enough to be cheap, little enough for the event loop. What 2,000 took, up to 50 ms in one turn, was
+ * the tail of every latency.
  */
 const rowsPerSaveMax = 250;
 

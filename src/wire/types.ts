@@ -270,7 +270,7 @@ export interface Fix {
   satellites: number | null;
   /** JSON text. */
   attributes: string | null;
-  /** What that text says, where it came as a map and need not be parsed; else `null`. */
+  /** What that text says, where it came as a map and need not be parsed; else `null`. Whoever keeps a fix keeps the text. */
   attributesMap: PlainMap | null;
   flags: number;
 }

@@ -6,16 +6,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { createCourier, type Courier } from '../../src/fleet/courier.ts';
 import type { Heard, HeardFrame } from '../../src/fleet/hearing.ts';
-import type { Connection, Device } from '../../src/ingest/device.ts';
+import type { Device } from '../../src/ingest/device.ts';
 import { createPipeline, recordKinds, type Pipeline } from '../../src/ingest/pipeline.ts';
 import { openJournal, type Journal } from '../../src/journal/journal.ts';
 import { limits } from '../../src/limits.ts';
 import { createVehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import { rowFormat } from '../../src/store/row.ts';
-import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
+import { toMessagePack } from '../../src/wire/messagepack.ts';
 import { frameTypes } from '../../src/wire/types.ts';
 import { identityOf } from '../support/identities.ts';
+import { createPeer, type Peer } from './peer.ts';
 
 const bounds = { ...limits, framesInFlightMax: 100 };
 const now = Date.now();
@@ -67,26 +68,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-interface Peer extends Connection {
-  readonly sent: unknown[];
-  closed: string | null;
-}
-
 function connect(subject: string): { device: Device; peer: Peer } {
-  const sent: unknown[] = [];
-  const peer: Peer = {
-    identity: identityOf({ subject, role: 'device' }),
-    sent,
-    closed: null,
-    send(bytes) {
-      const parsed = parseMessagePack(Uint8Array.from(bytes));
-      sent.push('value' in parsed ? parsed.value : parsed);
-    },
-    close(name) {
-      this.closed = name;
-    },
-    refresh: () => undefined,
-  };
+  const peer = createPeer(identityOf({ subject, role: 'device' }));
   return { device: pipeline.open(peer), peer };
 }
 

@@ -10,7 +10,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { createCourier } from '../../src/fleet/courier.ts';
 import type { Identity } from '../../src/identity.ts';
-import type { Connection, Device } from '../../src/ingest/device.ts';
+import type { Device } from '../../src/ingest/device.ts';
 import { createPipeline, type Pipeline } from '../../src/ingest/pipeline.ts';
 import { createReplay } from '../../src/ingest/replay.ts';
 import { openJournal, type Journal } from '../../src/journal/journal.ts';
@@ -19,8 +19,10 @@ import { createPresence } from '../../src/live/presence.ts';
 import { createVehicles, type Vehicles } from '../../src/live/vehicles.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import { rowFormat } from '../../src/store/row.ts';
-import { parseMessagePack, toMessagePack } from '../../src/wire/messagepack.ts';
+import { toMessagePack } from '../../src/wire/messagepack.ts';
 import { frameTypes } from '../../src/wire/types.ts';
+import { identityOf } from '../support/identities.ts';
+import { createPeer, type Peer } from './peer.ts';
 
 export const pipelineBounds: Limits = {
   ...limits,
@@ -34,11 +36,6 @@ export const pipelineBounds: Limits = {
   vehiclesMax: 3,
 };
 checkLimits(pipelineBounds);
-
-export interface Peer extends Connection {
-  readonly sent: unknown[];
-  closed: string | null;
-}
 
 interface Parts {
   readonly journal: Journal;
@@ -95,16 +92,9 @@ export function usePipeline(): PipelineWorld {
       parts = await openParts(dir, ackFirst);
     },
     connect(subject, claims = {}) {
-      const peer = createPeer({
-        subject,
-        tenant: 'default',
-        role: 'device',
-        vehicles: null,
-        issuer: 'fleetwire',
-        tokenId: null,
-        expiresAtMs: Number.MAX_SAFE_INTEGER,
-        ...claims,
-      });
+      const identity = identityOf({ subject, role: 'device', ...claims });
+      // Presence tells each what to report, which is no answer to what it has sent.
+      const peer = createPeer(identity, [frameTypes.settings]);
       return { device: running().pipeline.open(peer), peer };
     },
     send: (device, frame) =>
@@ -152,23 +142,5 @@ async function openParts(dir: string, ackFirst: 'journaled' | 'stored'): Promise
       presence.stop();
       await journal.close();
     },
-  };
-}
-
-function createPeer(identity: Identity): Peer {
-  const sent: unknown[] = [];
-  return {
-    identity,
-    sent,
-    closed: null,
-    send(bytes) {
-      const parsed = parseMessagePack(Uint8Array.from(bytes));
-      const frame = 'value' in parsed ? (parsed.value as unknown[]) : [];
-      if (frame[0] !== frameTypes.settings) sent.push(frame);
-    },
-    close(name) {
-      this.closed = name;
-    },
-    refresh: () => undefined,
   };
 }

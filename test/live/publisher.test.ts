@@ -48,8 +48,7 @@ describe('publisher', () => {
       return Infinity;
     };
     expect([waits(), waits(), waits()]).toEqual([2, 5, 5]);
-    for (const one of Array.from({ length: 20 }, () => busy.listen(fleet, 'json')))
-      listeners.push(one);
+    listeners.push(...Array.from({ length: 20 }, () => busy.listen(fleet, 'json')));
     expect([waits(), waits()]).toEqual([5, tickMs]);
     for (const one of listeners.splice(1)) one.leave();
     expect([waits(), waits()]).toEqual([tickMs, 2]);
