@@ -12,13 +12,13 @@ import type { Plain } from '../wire/types.ts';
 import type { Announcer } from './announcer.ts';
 import type { Audiences } from './audience.ts';
 import type { FeedSocket } from './feed.ts';
-import type { Followers } from './followers.ts';
 import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
 import type { Recovery } from './recovery.ts';
 import type { ReplayPlaces } from './replayplaces.ts';
 import type { States } from './states.ts';
 import type { Tracks } from './tracks.ts';
+import type { TripStories } from './tripstories.ts';
 import type { Vehicles } from './vehicles.ts';
 
 /** The stages of the live plane, the same for all connections. */
@@ -32,7 +32,7 @@ export interface Plane {
   readonly announcer: Announcer;
   readonly tracks: Tracks;
   readonly replayPlaces: ReplayPlaces;
-  readonly followers: Followers;
+  readonly stories: TripStories;
   /** Names this run of the engine: positions have no history that would outlive it. */
   readonly epoch: string;
   readonly clock: Clock;

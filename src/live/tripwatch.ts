@@ -1,16 +1,15 @@
 /**
  * The positions of a trip's vehicle on the trip's topic, for one subscription of it: from the trip's start to its end.
- * Invariant: what the newest event says decides, as its `state`; one that says nothing changes nothing. Positions of
- * before the end are sent before the event that tells of it, and none afterwards.
+ * Invariant: positions of before the end are sent before the event that tells of it, and none afterwards.
  * Bound: one feed while the trip runs, none else; what a client does not read is bounded by it.
  */
-import { isCount, isPlainMap } from '../wire/attributes.ts';
 import type { LivePosition } from '../wire/types.ts';
 import type { TopicEvent } from './event.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { stateFrame } from './states.ts';
 import type { Listener, Plane } from './subscription.ts';
 import { stateTopic, tripTopicText } from './topics.ts';
+import type { Run } from './tripstories.ts';
 
 export interface TripWatch {
   /** Whom the trip is of; null while no event has said so. */
@@ -26,39 +25,22 @@ export interface TripWatch {
   end(): void;
 }
 
-/** A trip that goes on. */
-interface Run {
-  readonly vehicleId: string;
-  readonly sinceMs: number;
-}
-
-const openStates = new Set(['running', 'paused', 'stopped']);
-
 export function openTripWatch(plane: Plane, listener: Listener, tripId: string): TripWatch {
-  const { publisher, followers, vehicles, presence, states, clock } = plane;
+  const { publisher, stories, vehicles, presence, states, clock } = plane;
   const { socket, codec } = listener;
   const { tenant } = listener.identity();
   const text = tripTopicText(tripId);
   const channel = `${tenant}/${text}`;
-  let vehicleId: string | null = null;
-  let run: Run | null = null;
-  let hasHeard = false;
+  const story = stories.follow(channel, turn);
   let hasBegun = false;
   let feed: Feed | null = null;
-  followers.follow(channel, hear);
 
-  function hear(event: TopicEvent): void {
-    hasHeard = true;
-    take(event);
+  /** The trip has begun or ended. */
+  function turn(): void {
     if (!hasBegun) return;
+    const { run } = story;
     if (run === null) close();
-    else if (feed === null) open(run).catchUp(clock.monotonicMs(), publisher.lastTick);
-  }
-
-  function take(event: TopicEvent): void {
-    vehicleId = event.subject ?? vehicleId;
-    const said = runOf(event);
-    if (said !== undefined) run = said;
+    else open(run).catchUp(clock.monotonicMs(), publisher.lastTick);
   }
 
   function open({ vehicleId, sinceMs }: Run): Feed {
@@ -91,15 +73,13 @@ export function openTripWatch(plane: Plane, listener: Listener, tripId: string):
 
   return {
     get vehicleId() {
-      return vehicleId;
+      return story.vehicleId;
     },
-    learn(event) {
-      if (!hasHeard && event !== undefined) take(event);
-    },
+    learn: story.learn,
     begin() {
       hasBegun = true;
       socket.join(stateTopic(tenant, text, codec));
-      return run === null ? [] : open(run).begin();
+      return story.run === null ? [] : open(story.run).begin();
     },
     goOn() {
       feed?.catchUp(clock.monotonicMs(), publisher.lastTick);
@@ -109,18 +89,9 @@ export function openTripWatch(plane: Plane, listener: Listener, tripId: string):
     drained: (nowMs) => feed?.catchUp(nowMs, publisher.lastTick),
     lost: (nowMs) => feed?.lost(publisher.lastTick, nowMs),
     end() {
-      followers.leave(channel, hear);
+      stories.leave(channel, turn);
       close();
       if (hasBegun) socket.leave(stateTopic(tenant, text, codec));
     },
   };
-}
-
-/** Null for a trip that is over; undefined where the event says nothing of that. */
-function runOf({ subject, data }: TopicEvent): Run | null | undefined {
-  if (subject === null || !isPlainMap(data)) return undefined;
-  const { state, startMs } = data;
-  if (typeof state !== 'string') return undefined;
-  if (!openStates.has(state)) return null;
-  return { vehicleId: subject, sinceMs: isCount(startMs) ? startMs : -Infinity };
 }

@@ -13,7 +13,7 @@ import { createDrain, type Drain } from '../ingest/drain.ts';
 import { createPipeline, type Pipeline } from '../ingest/pipeline.ts';
 import { createAnnouncer } from '../live/announcer.ts';
 import { createAudiences } from '../live/audience.ts';
-import { createFollowers } from '../live/followers.ts';
+import { createTripStories } from '../live/tripstories.ts';
 import { createPresence } from '../live/presence.ts';
 import { createPublisher } from '../live/publisher.ts';
 import { createRecovery } from '../live/recovery.ts';
@@ -162,8 +162,8 @@ function createPlane(
   const publish = (inner: string, frame: Encoded): void => stages().gateway?.publish(inner, frame);
   const audiences = createAudiences();
   const publisher = createPublisher({ publish, audiences, clock, metrics, bounds });
-  const followers = createFollowers();
-  const onShow = followers.tell;
+  const stories = createTripStories();
+  const onShow = stories.tell;
   const announcer = createAnnouncer({ channels, journal, onShow, publish, metrics, bounds });
   const recovery = createRecovery({
     channels,
@@ -207,7 +207,7 @@ function createPlane(
       bounds,
     }),
     replayPlaces: createReplayPlaces(bounds),
-    followers,
+    stories,
     epoch: randomUUID(),
     clock,
     metrics,

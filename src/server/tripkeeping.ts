@@ -53,7 +53,7 @@ export function createTripKeeping(options: TripKeepingOptions): TripKeeping {
         settle('refused' in outcome ? outcome.refused : null),
       ),
     onTotals(tenant, id, totals) {
-      const isFollowed = plane.followers.isFollowed(`${tenant}/${tripTopicText(id)}`);
+      const isFollowed = plane.stories.isFollowed(`${tenant}/${tripTopicText(id)}`);
       if (isFollowed) plane.states.tellTrip(tenant, id, totals);
     },
     onError: (trip, error) =>

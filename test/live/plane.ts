@@ -9,7 +9,7 @@ import { createAnnouncer } from '../../src/live/announcer.ts';
 import { createAudiences } from '../../src/live/audience.ts';
 import { createCalls, type CallHandler, type FleetCalls } from '../../src/live/calls.ts';
 import { createChannels } from '../../src/live/channels.ts';
-import { createFollowers } from '../../src/live/followers.ts';
+import { createTripStories } from '../../src/live/tripstories.ts';
 import { createPresence } from '../../src/live/presence.ts';
 import { createPublisher } from '../../src/live/publisher.ts';
 import { createRecovery } from '../../src/live/recovery.ts';
@@ -83,10 +83,10 @@ export function createTestPlane(bounds: Limits = limits, tracks = noTracks): Tes
     bounds,
   });
   channels.allRestored();
-  const followers = createFollowers();
+  const stories = createTripStories();
   const announcer = createAnnouncer({
     channels,
-    onShow: followers.tell,
+    onShow: stories.tell,
     journal: {
       append() {
         journalEnd += 1;
@@ -137,7 +137,7 @@ export function createTestPlane(bounds: Limits = limits, tracks = noTracks): Tes
     announcer,
     tracks,
     replayPlaces: createReplayPlaces(bounds),
-    followers,
+    stories,
     epoch: 'positions',
     clock,
     metrics,
