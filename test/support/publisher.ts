@@ -55,7 +55,9 @@ interface Line {
 /** What makes the same event worth another try. */
 const passing = new Set<number>([refusals.draining.code, refusals.topicUnavailable.code]);
 
-export function createPublisher(url: string, inFlightMax = 20): Publisher {
+export const publicationsInFlight = 20;
+
+export function createPublisher(url: string, inFlightMax = publicationsInFlight): Publisher {
   const byTopic = new Map<string, Map<number, Publication>>();
   const offsets = new Map<string, number>();
   const epochs = new Set<string>();
