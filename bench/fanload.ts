@@ -8,9 +8,7 @@
 import { answerCalls } from './child.ts';
 import { openListeners } from './fanlisteners.ts';
 import { openPublishers, type Publishers } from './fanpublishers.ts';
-import { positionsIn, scenes, type Scene, type SceneName } from './fanscene.ts';
-
-export type Target = 'engine' | 'bare';
+import { positionsIn, scenes, type Scene, type SceneName, type Target } from './fanscene.ts';
 
 export interface FanOptions {
   readonly target: Target;
@@ -74,7 +72,7 @@ async function openFan(options: FanOptions): Promise<Fan> {
   function isDue({ acked }: Publishers, delivered: number): boolean {
     return (
       published < last &&
-      published - delivered < scene.beatsInFlight &&
+      published - delivered < scene.beatsInFlight[options.target] &&
       published - acked < scene.beatsUnackedMax
     );
   }

@@ -11,8 +11,15 @@ import { startChild, type Child } from './child.ts';
 import { cpuMs } from './cpu.ts';
 import { openBenchEngine, toggleProfile } from './engine.ts';
 import { fanoutFigures, type FanRound, type SceneRounds } from './fanoutfigures.ts';
-import type { FanLoadCalls, Target } from './fanload.ts';
-import { framesOf, scenes, topicsEach, type Scene, type SceneName } from './fanscene.ts';
+import type { FanLoadCalls } from './fanload.ts';
+import {
+  framesOf,
+  scenes,
+  topicsEach,
+  type Scene,
+  type SceneName,
+  type Target,
+} from './fanscene.ts';
 import { inRounds } from './rounds.ts';
 import type { Suite, SuiteContext } from './suite.ts';
 

@@ -7,7 +7,15 @@
 import { parseMessagePack, toMessagePack } from '../src/wire/messagepack.ts';
 import { frameTypes } from '../src/wire/types.ts';
 import { testToken } from '../test/support/engine.ts';
-import { eventData, eventName, fanVehicle, topicsEach, tripTopic, type Scene } from './fanscene.ts';
+import {
+  eventData,
+  eventName,
+  fanVehicle,
+  topicsEach,
+  tripTopic,
+  type Scene,
+  type Target,
+} from './fanscene.ts';
 import { benchStartMs, roadSteps, stepMs } from './fixes.ts';
 import { numberFrame, ofVehicle, positionsFrame } from './framering.ts';
 import { clientMessage } from './framing.ts';
@@ -22,7 +30,7 @@ export interface Publishers {
 }
 
 export interface PublishersOptions {
-  readonly target: 'engine' | 'bare';
+  readonly target: Target;
   readonly scene: Scene;
   readonly url: string;
   /** More beats are acked than before. */
@@ -126,17 +134,18 @@ function publishFixes(
 ): Publishers['publish'] {
   const each = topicsEach(scene);
   const frames = Array.from({ length: scene.topics }, (_, topic) => fixFrame(target, topic));
+  const buffersEach = scene.beatsInFlight[target] + 1;
   const frameBytes = frames[0]?.length ?? 0;
   const messageBytes = clientMessage(frames[0] ?? Buffer.alloc(0)).length;
   const buffers = sockets.map((_, publisher) =>
-    Array.from({ length: scene.beatsInFlight + 1 }, () => {
+    Array.from({ length: buffersEach }, () => {
       const own = frames.slice(publisher * each, (publisher + 1) * each);
       return Buffer.concat(own.map((frame) => clientMessage(frame)));
     }),
   );
   return (beat) => {
     for (const [publisher, socket] of sockets.entries()) {
-      const bytes = buffers[publisher]?.[beat % (scene.beatsInFlight + 1)] as Buffer;
+      const bytes = buffers[publisher]?.[beat % buffersEach] as Buffer;
       for (let index = 0; index < each && target === 'engine'; index++) {
         const at = (index + 1) * messageBytes - frameBytes;
         numberFrame(bytes, at, beat * each + index + 1, benchStartMs + beat * stepMs);
@@ -147,7 +156,7 @@ function publishFixes(
 }
 
 /** For the bare server its first bytes are the topic. */
-function fixFrame(target: 'engine' | 'bare', topic: number): Buffer {
+function fixFrame(target: Target, topic: number): Buffer {
   const frame = ofVehicle(positionsFrame(topic, 0, 0, 1, roadSteps), fanVehicle(topic));
   if (target === 'bare') frame.writeUInt32BE(topic);
   return frame;

@@ -11,7 +11,7 @@ import type { EngineTest } from '../test/support/enginetest.ts';
 import { startChild } from './child.ts';
 import type { CopierCalls } from './copier.ts';
 import { cpuMs } from './cpu.ts';
-import { openBenchEngine } from './engine.ts';
+import { openBenchEngine, toggleProfile } from './engine.ts';
 import { roadSteps } from './fixes.ts';
 import { makeJournal, type JournalPlan, type MadeJournal } from './journalmaker.ts';
 import { inRounds, medianOf, noiseOf, ratioOf } from './rounds.ts';
@@ -38,6 +38,7 @@ export const recoverySuite: Suite = {
       value: 'N',
       help: `of the journal (default: ${full.megabytes}; quick: ${quick.megabytes})`,
     },
+    profile: { type: 'string', value: 'DIR', help: "where to write the engine's CPU profile" },
   },
   async run(context) {
     const { input, isQuick, say } = context;
@@ -69,10 +70,11 @@ interface Replayed {
 
 async function replay(
   plan: JournalPlan,
-  { say }: SuiteContext,
+  { say, input }: SuiteContext,
   failures: string[],
 ): Promise<Replayed> {
-  const test = await openBenchEngine();
+  const profileDir = input.text('profile');
+  const test = await openBenchEngine({ profileDir });
   try {
     const { engine } = test;
     const emptyMs = performance.now();
@@ -82,12 +84,14 @@ async function replay(
     const journal = await makeJournal(join(engine.dataDir, 'journal'), plan);
     say(`a journal of ${Math.round(journal.bytes / 1e6)} MB, ${journal.rows} rows`);
     const startedMs = performance.now();
-    await engine.restart({}, readyDeadlineMs);
+    await engine.restart(undefined, readyDeadlineMs);
     const readyS = (performance.now() - startedMs) / 1_000;
+    if (profileDir !== null) toggleProfile(test);
     while ((await engine.counter('fleetwire_rows_stored_total')) < journal.rows) {
       await new Promise((resolve) => void setTimeout(resolve, lookMs));
     }
     const storedS = (performance.now() - startedMs) / 1_000;
+    if (profileDir !== null) toggleProfile(test);
     const replayed = { journal, emptyReadyS, readyS, storedS, cpuMs: cpuMs(engine.pid) };
     failures.push(...missing('replay', journal.rows, await countRows(test)));
     return replayed;
