@@ -21,7 +21,7 @@ const full = { megabytes: 1_000, vehicles: 2_000 } as const;
 const quick = { megabytes: 48, vehicles: 200 } as const;
 const fixesPerFrame = 50;
 const rounds = 2;
-const lookMs = 25;
+const lookMs = 100;
 /** In the memory of the process that copies. */
 const preparedRowsMax = 1_000_000;
 /** For a start with a full journal, also on a machine that has other things to do. */
