@@ -25,8 +25,10 @@ export interface FoldStore {
 export interface FoldSaverOptions {
   readonly folds: Pick<Folds, 'stateOf'>;
   readonly harvest: Pick<Harvest, 'take' | 'putBack'>;
-  readonly lateness: Pick<Lateness, 'mark' | 'unsaved'>;
-  readonly news: Pick<TripNews, 'pending'>;
+  readonly lateness: Pick<Lateness, 'mark' | 'since' | 'unsaved'>;
+  readonly news: Pick<TripNews, 'pending' | 'isPending'>;
+  /** Resolves when all that the journal has now is durable. */
+  readonly flushed: () => Promise<void>;
   readonly store: FoldStore;
   readonly metrics: Metrics;
   readonly bounds: Pick<Limits, 'harvestPageRowsMax'>;
@@ -49,8 +51,7 @@ export function createFoldSaver(options: FoldSaverOptions): FoldSaver {
   }
 
   return async (vehicles) => {
-    // A crash may take back what is not durable yet: then it is folded again.
-    for (const { key, sinceMs } of news.pending()) lateness.mark(key, sinceMs, true);
+    const told = [...news.pending()];
     const crop = harvest.take();
     const marks = lateness.unsaved().map((mark) => ({ mark, sinceMs: mark.sinceMs }));
     const known = vehicles.map((vehicle) => {
@@ -58,6 +59,8 @@ export function createFoldSaver(options: FoldSaverOptions): FoldSaver {
       return { key, fix: { ...last }, receivedAtMs, state: folds.stateOf(vehicle) };
     });
     try {
+      // Most of what is told is on its way to the journal, and a vehicle is not to be folded again for that.
+      if (told.length > 0) await options.flushed();
       await saveAll(crop.events, store.saveEvents);
       await saveAll(crop.states, store.saveStates);
     } catch (error) {
@@ -66,6 +69,12 @@ export function createFoldSaver(options: FoldSaverOptions): FoldSaver {
     }
     counters.vehicleEventsStored += crop.events.length;
     counters.vehicleStatesStored += crop.states.length;
+    // A crash may take back what is not durable yet: then it is folded again.
+    const untold = told.filter(({ key }) => news.isPending(key));
+    for (const { key, sinceMs } of untold) lateness.mark(key, sinceMs, true);
+    // What was given up meanwhile has a mark, too.
+    const lost = told.filter(({ key }) => lateness.since(key) !== null);
+    await saveAll(lost, store.saveDirty);
     const dirty = marks.map(({ mark: { key }, sinceMs }) => ({ key, sinceMs }));
     await saveAll(dirty, store.saveDirty);
     for (const { mark, sinceMs } of marks) mark.isSaved ||= mark.sinceMs >= sinceMs;

@@ -168,6 +168,7 @@ export function createFolding(options: FoldingOptions): Folding {
   return {
     save: createFoldSaver({
       ...{ folds, harvest, lateness, news },
+      flushed: () => storage.journal.flush(),
       store: createFoldStore(context, storage.database),
       metrics,
       bounds,

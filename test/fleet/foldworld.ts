@@ -142,7 +142,12 @@ export function createWorld(options: WorldOptions): World {
     const writeBehind = createWriteBehind({
       vehicles,
       gate,
-      save: createFoldSaver({ ...{ folds, harvest, lateness, news, store }, metrics, bounds }),
+      save: createFoldSaver({
+        ...{ folds, harvest, lateness, news, store },
+        flushed: () => Promise.resolve(),
+        metrics,
+        bounds,
+      }),
       stored: () => disk.stored,
       onSaved: disk.commit,
       onError: () => undefined,
