@@ -27,35 +27,26 @@ export function calibrationOf(input: CalibrationInput): Calibration {
     of: (sample: LoadSample) => number,
     turns: (samples: FleetSamples) => readonly LoadSample[],
   ): Line => lineOf(point(turns(small), of), point(turns(large), of));
-  const loop = line(({ loopCores }) => loopCores, aloneOf);
   const databases = [small, large].flatMap(allOf).map(({ databaseCores }) => databaseCores);
   const all = allOf(large);
-  const none: Line = { base: 0, perFix: 0 };
-  const ofSubscriber = (watched: Line, alone: Line): Line => ({
-    base: Math.max(0, watched.base - alone.base) / subscribers,
-    perFix: Math.max(0, watched.perFix - alone.perFix) / subscribers,
-  });
+  /** What those who look on add: with more fixes in a tick it may even be less. */
+  const ofSubscriber = (of: (sample: LoadSample) => number): Line => {
+    if (subscribers === 0) return { base: 0, perFix: 0 };
+    const added = ({ alone, watched }: FleetSamples) => ({
+      ...point(watched, of),
+      value: (meanOf(watched, of) - meanOf(alone, of)) / subscribers,
+    });
+    return lineOf(added(small), added(large));
+  };
   return {
-    loop,
+    loop: line(({ loopCores }) => loopCores, aloneOf),
     engine: line(({ engineCores }) => engineCores, aloneOf),
     database: databases.includes(null)
       ? null
       : // Who looks on is nothing to the database, and it does part of its work now and then.
         line(({ databaseCores }) => databaseCores ?? NaN, allOf),
-    subscriberLoop:
-      subscribers === 0
-        ? none
-        : ofSubscriber(
-            line(({ loopCores }) => loopCores, watchedOf),
-            loop,
-          ),
-    subscriberBytes:
-      subscribers === 0
-        ? none
-        : ofSubscriber(
-            line(({ subscriberBytesPerS }) => subscriberBytesPerS, watchedOf),
-            none,
-          ),
+    subscriberLoop: ofSubscriber(({ loopCores }) => loopCores),
+    subscriberBytes: ofSubscriber(({ subscriberBytesPerS }) => subscriberBytesPerS),
     inBytesPerFix: meanOf(all, ({ inBytesPerFix }) => inBytesPerFix),
     outBytesPerFix: meanOf(all, ({ outBytesPerFix }) => outBytesPerFix),
     memory,
@@ -65,7 +56,6 @@ export function calibrationOf(input: CalibrationInput): Calibration {
 }
 
 const aloneOf = ({ alone }: FleetSamples): readonly LoadSample[] => alone;
-const watchedOf = ({ watched }: FleetSamples): readonly LoadSample[] => watched;
 const allOf = ({ alone, watched }: FleetSamples): readonly LoadSample[] => [...alone, ...watched];
 
 function point(samples: readonly LoadSample[], of: (sample: LoadSample) => number) {
@@ -74,4 +64,22 @@ function point(samples: readonly LoadSample[], of: (sample: LoadSample) => numbe
 
 function meanOf(samples: readonly LoadSample[], of: (sample: LoadSample) => number): number {
   return samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
+}
+
+/** What a fleet took in the mean of its turns. */
+export function meanSample(samples: readonly LoadSample[]): LoadSample {
+  const mean = (name: Exclude<keyof LoadSample, 'databaseCores'>): number =>
+    meanOf(samples, (sample) => sample[name]);
+  const isSeen = samples.every(({ databaseCores }) => databaseCores !== null);
+  return {
+    fixesPerS: mean('fixesPerS'),
+    loopCores: mean('loopCores'),
+    engineCores: mean('engineCores'),
+    databaseCores: isSeen ? meanOf(samples, ({ databaseCores }) => databaseCores ?? NaN) : null,
+    subscriberBytesPerS: mean('subscriberBytesPerS'),
+    inBytesPerFix: mean('inBytesPerFix'),
+    outBytesPerFix: mean('outBytesPerFix'),
+    journalBytesPerFix: mean('journalBytesPerFix'),
+    memoryBytes: mean('memoryBytes'),
+  };
 }

@@ -2,26 +2,26 @@
  * What does a fleet of this size take: cores, memory, network, journal, disk, nodes; and what runs out first? From a
  * short calibration with two small fleets on the machine at hand; with `--verify` the fleet itself is run (or the part of
  * it that one load process can be), and the error of the prediction is told.
- * Invariant: each fleet is measured twice, in turn with the other, alone and with subscribers; every acked fix is a row at
- * the end, else the run fails. The model is pure (capacitymodel.ts).
- * Bound: nine turns of `--seconds` at most, and connections as many as a process may have.
+ * Invariant: each fleet is measured twice, in turn with the other, alone and with subscribers, and what verifies it in the
+ * middle of both; every acked fix is a row at the end, else the run fails. The model is pure (capacitymodel.ts).
+ * Bound: eight turns of `--seconds`, three of `verifyS`, and connections as many as a process may have.
  */
 import { statfsSync } from 'node:fs';
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import type { Input, Option } from '../src/cli/command.ts';
-import { calibrationOf, type FleetSamples } from './calibration.ts';
-import { compareUsage, errorFigures, planFigures } from './capacityfigures.ts';
-import { openCapacityLoad, type Fleet, type LoadSample } from './capacityload.ts';
+import { calibrationOf } from './calibration.ts';
+import { planFigures } from './capacityfigures.ts';
 import {
-  predict,
-  usageOf,
-  type Calibration,
-  type CapacityPlan,
-  type Resources,
-} from './capacitymodel.ts';
+  openCapacityLoad,
+  type CapacityLoad,
+  type Fleet,
+  type LoadSample,
+} from './capacityload.ts';
+import { predict, type Calibration, type CapacityPlan, type Resources } from './capacitymodel.ts';
 import { sampleDisk } from './disksample.ts';
 import { noiseOf } from './rounds.ts';
-import { rounded, type Suite, type SuiteContext, type SuiteResult } from './suite.ts';
+import type { Suite, SuiteContext } from './suite.ts';
+import { openVerification } from './verification.ts';
 
 const full = { seconds: 10, verifyS: 20 } as const;
 const quick = { seconds: 3, verifyS: 6 } as const;
@@ -31,8 +31,6 @@ const smallShare = 0.25;
 /** `vehicles` is written every so many seconds: a vehicle that reports less often costs a row there for each fix. */
 const flushS = 5;
 const calibratedSubscribers = { min: 10, max: 50 } as const;
-/** What one load process can be on the machine of the engine. */
-const verified = { vehicles: 16_000, fixesPerS: 8_000, subscribers: 200 } as const;
 const megabit = 125_000;
 
 const options: Readonly<Record<string, Option>> = {
@@ -73,20 +71,27 @@ export const capacitySuite: Suite = {
   summary: 'what a fleet of --vehicles takes, and what runs out first',
   options,
   async run(context) {
-    const { input, say } = context;
+    const { input, say, isQuick } = context;
     const plan = readPlan(input);
-    const { calibration, noise, failures } = await calibrate(plan, context);
-    const prediction = predict(calibration, plan, readResources(input));
-    const [first] = prediction.demands;
-    say(`runs out first: ${first?.resource ?? 'nothing'}`);
-    const figures = planFigures(prediction);
-    if (!input.flag('verify')) return { figures, noise, failures };
-    const verification = await verify(calibration, plan, context);
-    return {
-      figures: [...verification.figures, ...figures],
-      noise,
-      failures: [...failures, ...verification.failures],
-    };
+    const { verifyS } = isQuick ? quick : full;
+    const verification = input.flag('verify')
+      ? await openVerification(plan, context, verifyS)
+      : null;
+    try {
+      const calibrated = await calibrate(plan, context, async () => verification?.turn());
+      const { calibration, noise, failures } = calibrated;
+      const prediction = predict(calibration, plan, readResources(input));
+      const [first] = prediction.demands;
+      say(`runs out first: ${first?.resource ?? 'nothing'}`);
+      const verified = await verification?.finish(calibration);
+      return {
+        figures: [...(verified?.figures ?? []), ...planFigures(prediction)],
+        noise,
+        failures: [...failures, ...(verified?.failures ?? [])],
+      };
+    } finally {
+      await verification?.close();
+    }
   },
 };
 
@@ -119,52 +124,79 @@ interface Calibrated {
   readonly failures: readonly string[];
 }
 
-async function calibrate(plan: CapacityPlan, context: SuiteContext): Promise<Calibrated> {
+/** `between` is called twice, in the middle of the turns of each kind. */
+async function calibrate(
+  plan: CapacityPlan,
+  context: SuiteContext,
+  between: () => Promise<void>,
+): Promise<Calibrated> {
   const { input, isQuick, databasePid, say } = context;
   const seconds = input.number('seconds', { min: 1, max: 120 }) ?? (isQuick ? quick : full).seconds;
   say('what a row takes on disk');
   const disk = await sampleDisk(plan.intervalS);
   const load = await openCapacityLoad(databasePid);
   try {
-    const { small, large } = fleetsOf(plan);
-    const turns = { small: createSamples(), large: createSamples() };
-    const turn = async (fleet: Fleet, kind: keyof FleetSamples): Promise<void> => {
+    const fleets = fleetsOf(plan);
+    const samples = { small: createSamples(), large: createSamples() };
+    const turn = async (size: keyof typeof fleets, kind: keyof Samples): Promise<void> => {
+      const fleet = fleets[size];
       say(`${Math.round(fleet.fixesPerS)} fixes a second of ${fleet.vehicles} vehicles, ${kind}`);
-      const sample = await load.measure(fleet, seconds);
-      turns[fleet === small ? 'small' : 'large'][kind].push(sample);
+      samples[size][kind].push(await load.measure(fleet, seconds));
     };
-    say('warming up');
-    await load.warm();
-    await load.open(small);
-    await turn(small, 'alone');
-    const smallBytes = load.memoryBytes();
-    await load.open(large);
-    await turn(large, 'alone');
-    const largeBytes = load.memoryBytes();
-    await turn(large, 'alone');
-    await turn(small, 'alone');
-    const subscribers = subscribersOf(plan);
-    const aloneBytes = load.memoryBytes();
-    if (subscribers > 0) {
-      await load.watch(subscribers);
-      for (const fleet of [small, large, large, small]) await turn(fleet, 'watched');
-    }
-    const watchedBytes = load.memoryBytes();
+    const { memory, subscribers } = await takeTurns({ load, plan, fleets, turn, between, say });
     const { failures } = await load.finish();
-    const perVehicleBytes = Math.max(0, largeBytes - smallBytes) / large.vehicles;
-    const memory = {
-      baseBytes: Math.max(0, aloneBytes - perVehicleBytes * (small.vehicles + large.vehicles)),
-      perVehicleBytes,
-      perSubscriberBytes:
-        subscribers === 0 ? 0 : Math.max(0, watchedBytes - aloneBytes) / subscribers,
-    };
-    const calibration = calibrationOf({ ...turns, subscribers, memory, disk });
-    const cores = ({ alone }: FleetSamples): number[] =>
-      alone.map(({ engineCores }) => engineCores);
-    return { calibration, noise: noiseOf(cores(turns.small), cores(turns.large)), failures };
+    const calibration = calibrationOf({ ...samples, subscribers, memory, disk });
+    const cores = ({ alone }: Samples): number[] => alone.map(({ engineCores }) => engineCores);
+    return { calibration, noise: noiseOf(cores(samples.small), cores(samples.large)), failures };
   } finally {
     await load.close();
   }
+}
+
+interface Turns {
+  readonly load: CapacityLoad;
+  readonly plan: CapacityPlan;
+  readonly fleets: Fleets;
+  readonly turn: (size: keyof Fleets, kind: keyof Samples) => Promise<void>;
+  readonly between: () => Promise<void>;
+  readonly say: (line: string) => void;
+}
+
+async function takeTurns({ load, plan, fleets, turn, between, say }: Turns): Promise<{
+  readonly memory: Calibration['memory'];
+  readonly subscribers: number;
+}> {
+  const { small, large } = fleets;
+  say('warming up');
+  await load.warm();
+  await load.open(small);
+  await turn('small', 'alone');
+  const smallBytes = load.memoryBytes();
+  await load.open(large);
+  await turn('large', 'alone');
+  const largeBytes = load.memoryBytes();
+  await between();
+  await turn('large', 'alone');
+  await turn('small', 'alone');
+  const subscribers = subscribersOf(plan);
+  const aloneBytes = load.memoryBytes();
+  if (subscribers > 0) {
+    await load.watch(subscribers);
+    await turn('small', 'watched');
+    await turn('large', 'watched');
+    await between();
+    await turn('large', 'watched');
+    await turn('small', 'watched');
+  }
+  const watchedBytes = load.memoryBytes();
+  const perVehicleBytes = Math.max(0, largeBytes - smallBytes) / large.vehicles;
+  const memory = {
+    baseBytes: Math.max(0, aloneBytes - perVehicleBytes * (small.vehicles + large.vehicles)),
+    perVehicleBytes,
+    perSubscriberBytes:
+      subscribers === 0 ? 0 : Math.max(0, watchedBytes - aloneBytes) / subscribers,
+  };
+  return { memory, subscribers };
 }
 
 interface Samples {
@@ -176,11 +208,13 @@ function createSamples(): Samples {
   return { alone: [], watched: [] };
 }
 
-/** Two fleets that are to the plan's as a small one is to a large one. */
-function fleetsOf({ vehicles, intervalS }: CapacityPlan): {
+interface Fleets {
   readonly small: Fleet;
   readonly large: Fleet;
-} {
+}
+
+/** Two fleets that are to the plan's as a small one is to a large one. */
+function fleetsOf({ vehicles, intervalS }: CapacityPlan): Fleets {
   const planned = vehicles / intervalS / 2;
   const rate = Math.min(largeRate.max, Math.max(largeRate.min, planned));
   const fleet = (name: string, fixesPerS: number): Fleet => ({
@@ -193,47 +227,5 @@ function fleetsOf({ vehicles, intervalS }: CapacityPlan): {
 
 function subscribersOf({ subscribers }: CapacityPlan): number {
   const { min, max } = calibratedSubscribers;
-  return subscribers === 0 ? 0 : Math.round(Math.min(max, Math.max(min, subscribers / 2)));
-}
-
-/** The part of the plan that can be run here, in proportion. */
-export function verifiable(plan: CapacityPlan): CapacityPlan {
-  const part = Math.min(
-    1,
-    verified.vehicles / plan.vehicles,
-    (verified.fixesPerS * plan.intervalS) / plan.vehicles,
-  );
-  return {
-    ...plan,
-    vehicles: Math.max(1, Math.round(plan.vehicles * part)),
-    subscribers: Math.min(verified.subscribers, plan.subscribers),
-  };
-}
-
-async function verify(
-  calibration: Calibration,
-  plan: CapacityPlan,
-  { isQuick, databasePid, say }: SuiteContext,
-): Promise<SuiteResult> {
-  const part = verifiable(plan);
-  const { vehicles, subscribers, intervalS } = part;
-  say(`to verify: ${vehicles} vehicles, ${subscribers} subscribers`);
-  const load = await openCapacityLoad(databasePid);
-  try {
-    const fleet = { name: 'fleet', vehicles, fixesPerS: vehicles / intervalS };
-    await load.warm();
-    await load.open(fleet);
-    if (subscribers > 0) await load.watch(subscribers);
-    await load.measure(fleet, (isQuick ? quick : full).seconds);
-    const sample = await load.measure(fleet, (isQuick ? quick : full).verifyS);
-    const { rowBytes, failures } = await load.finish();
-    const usage = usageOf(calibration, part);
-    const compared = compareUsage(usage, calibration, { ...sample, rowBytes });
-    for (const { name, predicted, measured } of compared) {
-      say(`${name}: predicted ${rounded(predicted)}, took ${rounded(measured)}`);
-    }
-    return { figures: errorFigures(compared), noise: null, failures };
-  } finally {
-    await load.close();
-  }
+  return subscribers === 0 ? 0 : Math.min(max, Math.max(min, subscribers));
 }

@@ -48,6 +48,8 @@ export interface CapacityLoad {
 /** One frame of each at a time: rows of a fleet lie mixed in the table, and take more of its index than rows in order. */
 const warmVehicles = 128;
 const warmS = 5;
+/** A look takes as long as some dozens of fixes. */
+const lookMs = 500;
 
 export async function openCapacityLoad(databasePid: number | null): Promise<CapacityLoad> {
   const test: EngineTest = await openBenchEngine();
@@ -62,6 +64,13 @@ export async function openCapacityLoad(databasePid: number | null): Promise<Capa
     engineMs: cpuMs(pid),
     databaseMs: treeCpuMs(databasePid),
   });
+
+  /** `vehicles` is written behind the rows: what a turn leaves to be written is of that turn, and not of the next. */
+  async function settled(): Promise<void> {
+    while ((await engine.counter('fleetwire_journal_uncommitted_bytes')) > 0) {
+      await new Promise((resolve) => void setTimeout(resolve, lookMs));
+    }
+  }
 
   async function open(name: string, vehicles: number): Promise<void> {
     const crew = { speaks: 'engine', url: engine.wsUrl, vehicles, fixesPerFrame: 1 } as const;
@@ -88,6 +97,7 @@ export async function openCapacityLoad(databasePid: number | null): Promise<Capa
       const sent = await loader.call('pace', arm);
       // What the last fixes took after they were sent is of the time in which they were.
       const elapsedMs = sent.sentS * 1_000;
+      await settled();
       const after = spent();
       const read = (await watchers.call('bytesRead', null)) - readBefore;
       const journalBytes = (await engine.counter(journalName)) - journalBefore;

@@ -98,6 +98,32 @@ describe('a calibration', () => {
     );
   });
 
+  it('goes through what the larger fleet took, also where its subscribers added less than those of the smaller', () => {
+    fc.assert(
+      fc.property(calibrations, (world) => {
+        const subscribers = 20;
+        const { memory, rowBytes, compressedRowBytes } = world;
+        const fleet = (fixesPerS: number, addedCores: number) => {
+          const alone = sampleOf(world, fixesPerS, 0);
+          return {
+            alone: [alone],
+            watched: [{ ...alone, loopCores: alone.loopCores + addedCores }],
+          };
+        };
+        const calibration = calibrationOf({
+          small: fleet(250, 0.04),
+          large: fleet(1_000, 0.03),
+          subscribers,
+          memory,
+          disk: { rowBytes, compressedRowBytes },
+        });
+        const plan = { vehicles: 10_000, intervalS: 10, subscribers, retentionDays: 1, rawDays: 1 };
+        const { loopCores } = usageOf(calibration, plan);
+        expect(errorOf(loopCores, at(world.loop, 1_000) + 0.03)).toBeLessThan(1e-6);
+      }),
+    );
+  });
+
   it('without subscribers says that one costs nothing', () => {
     fc.assert(
       fc.property(calibrations, (world) => {
