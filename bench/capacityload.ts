@@ -1,7 +1,7 @@
 /**
  * Fleets of several sizes at one engine, and what each takes of it: for calibration, and to hold a prediction against.
  * Invariant: what is told was measured while nothing else was sent; every acked fix is a row at the end.
- * Bound: `connectionsMax` vehicles of all fleets together.
+ * Bound: `connectionsMax` vehicles of all fleets together; `settleDeadlineMs` for what is left to write after a turn.
  */
 import type { EngineTest } from '../test/support/enginetest.ts';
 import { startChild } from './child.ts';
@@ -50,6 +50,7 @@ const warmVehicles = 128;
 const warmS = 5;
 /** A look takes as long as some dozens of fixes. */
 const lookMs = 500;
+const settleDeadlineMs = 60_000;
 
 export async function openCapacityLoad(databasePid: number | null): Promise<CapacityLoad> {
   const test: EngineTest = await openBenchEngine();
@@ -67,7 +68,9 @@ export async function openCapacityLoad(databasePid: number | null): Promise<Capa
 
   /** `vehicles` is written behind the rows: what a turn leaves to be written is of that turn, and not of the next. */
   async function settled(): Promise<void> {
+    const untilMs = performance.now() + settleDeadlineMs;
     while ((await engine.counter('fleetwire_journal_uncommitted_bytes')) > 0) {
+      if (performance.now() > untilMs) throw new Error('capacity: what was sent is not written');
       await new Promise((resolve) => void setTimeout(resolve, lookMs));
     }
   }
