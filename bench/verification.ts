@@ -21,7 +21,7 @@ export interface Verification {
 const verified = { vehicles: 16_000, fixesPerS: 8_000, subscribers: 200 } as const;
 
 /** The part of the plan that can be run here, in proportion. */
-export function verifiable(plan: CapacityPlan): CapacityPlan {
+function verifiable(plan: CapacityPlan): CapacityPlan {
   const part = Math.min(
     1,
     verified.vehicles / plan.vehicles,

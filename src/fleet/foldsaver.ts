@@ -70,13 +70,11 @@ export function createFoldSaver(options: FoldSaverOptions): FoldSaver {
     counters.vehicleEventsStored += crop.events.length;
     counters.vehicleStatesStored += crop.states.length;
     // A crash may take back what is not durable yet: then it is folded again.
-    const untold = told.filter(({ key }) => news.isPending(key));
-    for (const { key, sinceMs } of untold) lateness.mark(key, sinceMs, true);
+    for (const { key, sinceMs } of told) if (news.isPending(key)) lateness.mark(key, sinceMs, true);
     // What was given up meanwhile has a mark, too.
     const lost = told.filter(({ key }) => lateness.since(key) !== null);
-    await saveAll(lost, store.saveDirty);
     const dirty = marks.map(({ mark: { key }, sinceMs }) => ({ key, sinceMs }));
-    await saveAll(dirty, store.saveDirty);
+    await saveAll([...lost, ...dirty], store.saveDirty);
     for (const { mark, sinceMs } of marks) mark.isSaved ||= mark.sinceMs >= sinceMs;
     if (known.length > 0) await store.saveVehicles(known);
   };
