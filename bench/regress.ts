@@ -1,13 +1,21 @@
 /**
  * Has a ratio fallen by more than a third since it was committed (ratios.json)? Runs the quick form of each suite that
- * has such ratios; `--record` writes what it measures instead.
+ * has such ratios; `--record` adds what it measures to the file instead.
  * Invariant: a suite is run again before it fails, and the median of its runs counts: one bad moment of a shared machine
  * is no regression. A committed ratio that a suite no longer has is a failure.
  * Bound: `runsMax` runs of a suite, and none is begun after `lastStartS`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseInput } from '../src/cli/command.ts';
-import { fallMax, hasFallen, ratiosOf, standing, type Ratios } from './ratios.ts';
+import {
+  fallMax,
+  hasFallen,
+  ratiosOf,
+  standing,
+  withReading,
+  type Ratios,
+  type SuiteRatios,
+} from './ratios.ts';
 import { medianOf } from './rounds.ts';
 import { rounded, type Figure, type Suite, type SuiteContext, type SuiteResult } from './suite.ts';
 
@@ -23,12 +31,14 @@ export function createRegressSuite(suites: readonly Suite[], file: URL = committ
       record: {
         type: 'string',
         value: 'SUITES',
-        help: 'write what these (by commas) measure to bench/ratios.json, and compare nothing',
+        help: 'add what these (by commas) measure to bench/ratios.json, and compare nothing',
       },
+      anew: { type: 'boolean', help: 'with --record: instead of what they measured before' },
     },
     async run(context) {
       const record = context.input.text('record');
       if (record !== null) return recordRatios(named(suites, record.split(',')), context, file);
+      if (context.input.flag('anew')) throw new Error('--anew says nothing without --record');
       return compareAll(suites, context, file);
     },
   };
@@ -56,7 +66,8 @@ async function recordRatios(
   context: SuiteContext,
   file: URL,
 ): Promise<SuiteResult> {
-  const ratios: Record<string, Readonly<Record<string, number>>> = { ...readRatios(file) };
+  const ratios: Record<string, SuiteRatios> = { ...readRatios(file) };
+  const isAnew = context.input.flag('anew');
   const failures: string[] = [];
   for (const suite of suites) {
     const runs: SuiteResult[] = [];
@@ -64,9 +75,13 @@ async function recordRatios(
     failures.push(...runs.flatMap((run) => run.failures));
     const measured = ratiosOf(medianFigures(runs));
     // Which ones are kept is chosen by hand, once: those that a shared machine does not shake.
-    const kept = Object.keys(ratios[suite.name] ?? measured).filter((name) => name in measured);
+    const before = ratios[suite.name];
+    const kept = Object.keys(before ?? measured).filter((name) => name in measured);
     ratios[suite.name] = Object.fromEntries(
-      kept.map((name) => [name, rounded(measured[name] ?? NaN)]),
+      kept.map((name) => {
+        const readings = isAnew ? [] : (before?.[name] ?? []);
+        return [name, withReading(readings, rounded(measured[name] ?? NaN))];
+      }),
     );
     writeFileSync(file, `${JSON.stringify(ratios, null, 2)}\n`);
   }
@@ -95,7 +110,7 @@ async function compareAll(
 /** Of one suite: each ratio as a share of what it was. */
 async function compare(
   suite: Suite,
-  before: Readonly<Record<string, number>>,
+  before: SuiteRatios,
   context: SuiteContext,
   isLate: () => boolean,
 ): Promise<Omit<SuiteResult, 'noise'>> {
@@ -128,10 +143,7 @@ interface Share {
   readonly now: number;
 }
 
-function sharesOf(
-  figures: readonly Figure[],
-  before: Readonly<Record<string, number>>,
-): readonly Share[] {
+function sharesOf(figures: readonly Figure[], before: SuiteRatios): readonly Share[] {
   return Object.entries(before).map(([name, was]) => {
     const figure = figures.find((candidate) => candidate.name === name);
     return { name, now: figure === undefined ? NaN : standing(figure, was) };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hasFallen, ratiosOf, standing } from '../../bench/ratios.ts';
+import { hasFallen, ratiosOf, readingsMax, standing, withReading } from '../../bench/ratios.ts';
 import { createRegressSuite } from '../../bench/regress.ts';
 import type { Figure, Suite, SuiteResult } from '../../bench/suite.ts';
 import { parseInput } from '../../src/cli/command.ts';
@@ -19,16 +19,21 @@ const figure = (name: string, value: number, better: Figure['better'], unit = 'r
 
 describe('a ratio', () => {
   it.each([
-    ['higher', 30, 30, false],
-    ['higher', 21, 30, false],
-    ['higher', 19, 30, true],
-    ['higher', 90, 30, false],
-    ['lower', 0.2, 0.2, false],
-    ['lower', 0.29, 0.2, false],
-    ['lower', 0.31, 0.2, true],
-    ['lower', 0.05, 0.2, false],
+    ['higher', 30, [30], false],
+    ['higher', 21, [30], false],
+    ['higher', 19, [30], true],
+    ['higher', 90, [30], false],
+    ['higher', 21, [90, 30, 60], false],
+    ['higher', 19, [90, 30, 60], true],
+    ['lower', 0.2, [0.2], false],
+    ['lower', 0.29, [0.2], false],
+    ['lower', 0.31, [0.2], true],
+    ['lower', 0.05, [0.2], false],
+    ['lower', 0.29, [0.1, 0.2], false],
+    ['lower', 0.31, [0.1, 0.2], true],
+    ['higher', 30, [], true],
   ] as const)(
-    'of which %s is better, now %d and %d before, has fallen: %s',
+    'of which %s is better, now %d and %j before, has fallen: %s',
     (better, now, before, fallen) => {
       expect(hasFallen(standing(figure('one', now, better), before))).toBe(fallen);
     },
@@ -36,6 +41,12 @@ describe('a ratio', () => {
 
   it('has fallen where it is no number', () => {
     expect(hasFallen(NaN)).toBe(true);
+  });
+
+  it('is remembered for so many readings', () => {
+    const full = Array.from({ length: readingsMax }, (_, index) => index);
+    expect(withReading(full.slice(1), 9)).toEqual([...full.slice(1), 9]);
+    expect(withReading(full, 9)).toEqual([...full.slice(1), 9]);
   });
 
   it('is told from a time by its unit', () => {
@@ -87,7 +98,7 @@ describe('the comparison', () => {
 
   it('is content with one run that has not fallen', async () => {
     const suite = suiteOf(25);
-    const { failures, figures } = await run(suite, { fake: { one: 30 } });
+    const { failures, figures } = await run(suite, { fake: { one: [30] } });
     expect(failures).toEqual([]);
     expect(suite.runs).toBe(1);
     expect(figures).toMatchObject([{ name: 'fake: one, of what it was', value: 25 / 30 }]);
@@ -95,27 +106,43 @@ describe('the comparison', () => {
 
   it('runs a suite again that has fallen, and takes the median', async () => {
     const recovered = suiteOf(3, 40, 28);
-    expect((await run(recovered, { fake: { one: 30 } })).failures).toEqual([]);
+    expect((await run(recovered, { fake: { one: [30] } })).failures).toEqual([]);
     expect(recovered.runs).toBe(2);
     const fallen = suiteOf(3, 5, 29);
-    const { failures } = await run(fallen, { fake: { one: 30 } });
+    const { failures } = await run(fallen, { fake: { one: [30] } });
     expect(fallen.runs).toBe(3);
     expect(failures).toEqual(['fake: one is 0.17 of what it was']);
   });
 
   it('fails where a committed ratio is there no more', async () => {
-    const { failures } = await run(suiteOf(30, 30, 30), { fake: { other: 30 } });
+    const { failures } = await run(suiteOf(30, 30, 30), { fake: { other: [30] } });
     expect(failures).toEqual(['fake: other is NaN of what it was']);
   });
 
-  it('records the medians of three runs, of the ratios that are there already', async () => {
-    await run(suiteOf(1, 9, 2), { fake: { one: 30, gone: 4 }, elsewhere: { two: 2 } }, [
-      '--record',
-      'fake',
-    ]);
+  const recorded = { fake: { one: [30, 20], gone: [4] }, elsewhere: { two: [2] } };
+
+  it('adds the medians of three runs to the readings of the ratios that are there', async () => {
+    await run(suiteOf(1, 9, 2), recorded, ['--record', 'fake']);
     expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
-      fake: { one: 2 },
-      elsewhere: { two: 2 },
+      fake: { one: [30, 20, 2] },
+      elsewhere: { two: [2] },
     });
+  });
+
+  it('begins the readings of a suite anew', async () => {
+    await run(suiteOf(1, 9, 2), recorded, ['--record', 'fake', '--anew']);
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
+      fake: { one: [2] },
+      elsewhere: { two: [2] },
+    });
+  });
+
+  it('records whatever a suite has that is not there yet', async () => {
+    await run(suiteOf(1, 9, 2), {}, ['--record', 'fake']);
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ fake: { one: [2] } });
+  });
+
+  it('does not begin anew what it does not record', async () => {
+    await expect(run(suiteOf(1), {}, ['--anew'])).rejects.toThrow('--record');
   });
 });
