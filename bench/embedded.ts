@@ -11,7 +11,7 @@ import { startChild, type Child } from './child.ts';
 import { cpuMs, mainThreadCpuMs, residentBytes } from './cpu.ts';
 import type { CrewResult } from './crew.ts';
 import { embeddedFigures } from './embeddedfigures.ts';
-import { openBenchEngine } from './engine.ts';
+import { openBenchEngine, toggleProfile } from './engine.ts';
 import { benchStartMs } from './fixes.ts';
 import type { LoaderCalls } from './loader.ts';
 import { readStallMs, watchOwnStalls } from './loopdelay.ts';
@@ -37,10 +37,15 @@ export const embeddedSuite: Suite = {
       value: 'N',
       help: `of each of four turns (default: ${full.seconds}; quick: ${quick.seconds})`,
     },
+    profile: {
+      type: 'string',
+      value: 'DIR',
+      help: "where to write the engine's CPU profile, of the turns as fast as it goes",
+    },
   },
   run: (context) =>
     withoutServer(async () => {
-      const test = await openBenchEngine();
+      const test = await openBenchEngine({ profileDir: context.input.text('profile') });
       const loader = startChild<LoaderCalls>(new URL('loader.ts', import.meta.url));
       try {
         return await runEmbedded(context, test, loader);
@@ -94,7 +99,10 @@ async function runEmbedded(
   const warm = await loader.call('press', { arm, seconds: warmupS, framesInFlight });
   const ownStallMs = watchOwnStalls();
   say('as fast as it goes, twice');
+  const isProfiled = input.text('profile') !== null;
+  if (isProfiled) toggleProfile(test);
   const pressed = [await press(), await press()];
+  if (isProfiled) toggleProfile(test);
   const rate = Math.min(...pressed.map(({ result }) => result.fixes / result.storedS)) / 2;
   const framesPerS = rate / fixesPerFrame;
   say(`${Math.round(rate)} fixes a second, twice, and a question now and then`);
