@@ -190,11 +190,10 @@ function batchesOf(records: readonly JournalRecord[]): readonly Batch[] {
 }
 
 function batchOf(lane: Batch['lane'], records: readonly JournalRecord[]): Batch {
-  const chunks = records.map((record) => record.payload);
   return {
     lane,
     rows: records.reduce((sum, record) => sum + record.rows, 0),
-    bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-    chunks,
+    bytes: records.reduce((sum, record) => sum + record.payload.length, 0),
+    chunks: records.map(({ rows, payload }) => ({ rows, bytes: payload })),
   };
 }

@@ -10,7 +10,7 @@ import { FleetwireError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { createAttempts, type Outcome } from './attempts.ts';
-import { joined, partsOf, splitAt, type Batch, type Part } from './batch.ts';
+import { bytesOf, joined, partsOf, splitAt, type Batch, type Part } from './batch.ts';
 import type { CopyPort, MergeResult } from './copy.ts';
 import type { Database } from './database.ts';
 import { anonymous, deadLetterOf, saveDeadLetter } from './deadletters.ts';
@@ -90,7 +90,7 @@ export function createWriter(options: WriterOptions): Writer {
         isBisected = true;
         tasks.push(...halves(task));
       } else {
-        await bury(joined(task.part.chunks), outcome.error);
+        await bury(joined(bytesOf(task.part)), outcome.error);
         tally.dead += 1;
       }
     }
@@ -107,7 +107,7 @@ export function createWriter(options: WriterOptions): Writer {
   function tryTask({ part, isMerge }: Task): Promise<Outcome<MergeResult>> {
     const { copy } = database;
     return attempts.persist({
-      work: () => (isMerge ? copy.merge(part.chunks) : copyAll(copy, part)),
+      work: () => (isMerge ? copy.merge(bytesOf(part)) : copyAll(copy, part)),
       replace: () => copy.replace(),
       judge,
     });
@@ -152,7 +152,7 @@ export function createWriter(options: WriterOptions): Writer {
 }
 
 async function copyAll(copy: CopyPort, part: Part): Promise<MergeResult> {
-  await copy.copy(part.chunks);
+  await copy.copy(bytesOf(part));
   return { inserted: part.rows, conflicting: 0 };
 }
 

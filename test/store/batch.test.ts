@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { joined, partsOf, piecesOf, splitAt } from '../../src/store/batch.ts';
+import { bytesOf, joined, partsOf, piecesOf, splitAt } from '../../src/store/batch.ts';
 import { anyPlaced, batchOf, rowsOf, track } from './fixes.ts';
 
 describe('a batch', () => {
@@ -16,8 +16,11 @@ describe('a batch', () => {
           expect(Math.max(...sizes)).toBeLessThanOrEqual(rowsMax);
           expect(sizes.reduce((sum, rows) => sum + rows, 0)).toBe(fixes.length);
           let at = 0;
-          for (const { rows, chunks } of parts) {
-            expect(joined(chunks)).toEqual(rowsOf(fixes.slice(at, at + rows)));
+          for (const part of parts) {
+            const { rows, chunks } = part;
+            expect(joined(bytesOf(part))).toEqual(rowsOf(fixes.slice(at, at + rows)));
+            expect(chunks.reduce((sum, chunk) => sum + chunk.rows, 0)).toBe(rows);
+            expect(chunks.every((chunk) => chunk.rows > 0)).toBe(true);
             at += rows;
           }
         },
@@ -58,8 +61,8 @@ describe('a batch', () => {
 
   it('splits between rows', () => {
     const fixes = track('veh-1', 5);
-    const { first, second } = splitAt({ rows: 5, chunks: [rowsOf(fixes)] }, 2);
-    expect(first).toEqual({ rows: 2, chunks: [rowsOf(fixes.slice(0, 2))] });
-    expect(second).toEqual({ rows: 3, chunks: [rowsOf(fixes.slice(2))] });
+    const { first, second } = splitAt(batchOf(fixes), 2);
+    expect(first).toEqual({ rows: 2, chunks: [{ rows: 2, bytes: rowsOf(fixes.slice(0, 2)) }] });
+    expect(second).toEqual({ rows: 3, chunks: [{ rows: 3, bytes: rowsOf(fixes.slice(2)) }] });
   });
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { systemClock } from '../../src/clock.ts';
 import { limits } from '../../src/limits.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import type { Batch } from '../../src/store/batch.ts';
+import type { Batch, Chunk } from '../../src/store/batch.ts';
 import type { Database } from '../../src/store/database.ts';
 import { appendRow, createRows } from '../../src/store/row.ts';
 import { createWriter, type WriteResult } from '../../src/store/writer.ts';
@@ -44,11 +44,12 @@ export function track(key: string, count: number, first = 0): readonly Placed[] 
 
 /** A batch with one chunk for each `rowsPerChunk` fixes. */
 export function batchOf(fixes: readonly Placed[], rowsPerChunk = 100): Batch {
-  const chunks: Buffer[] = [];
+  const chunks: Chunk[] = [];
   for (let start = 0; start < fixes.length; start += rowsPerChunk) {
-    chunks.push(rowsOf(fixes.slice(start, start + rowsPerChunk)));
+    const some = fixes.slice(start, start + rowsPerChunk);
+    chunks.push({ rows: some.length, bytes: rowsOf(some) });
   }
-  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
   return { lane: 'live', rows: fixes.length, bytes, chunks };
 }
 
