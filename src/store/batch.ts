@@ -76,18 +76,34 @@ export function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }
 
-/** The same bytes in pieces of at most `bytesMax`, but for a chunk that is larger by itself. */
+/**
+ * The same bytes in pieces of at most `bytesMax`. Of chunks that are much smaller than that several are joined; others
+ * are pieces, or cut into some, and not copied.
+ */
 export function* piecesOf(chunks: readonly Buffer[], bytesMax: number): Generator<Buffer> {
+  const aloneBytesMin = bytesMax / smallShare;
   let waiting: Buffer[] = [];
   let bytes = 0;
   for (const chunk of chunks) {
-    if (bytes > 0 && bytes + chunk.length > bytesMax) {
+    const isAlone = chunk.length >= aloneBytesMin;
+    if (bytes > 0 && (isAlone || bytes + chunk.length > bytesMax)) {
       yield joined(waiting);
       waiting = [];
       bytes = 0;
     }
-    waiting.push(chunk);
-    bytes += chunk.length;
+    if (isAlone) {
+      yield* cut(chunk, bytesMax);
+    } else {
+      waiting.push(chunk);
+      bytes += chunk.length;
+    }
   }
   if (bytes > 0) yield joined(waiting);
+}
+
+/** What is less than an eighth of a piece: to copy it costs less than a piece of its own. */
+const smallShare = 8;
+
+function* cut(chunk: Buffer, bytesMax: number): Generator<Buffer> {
+  for (let at = 0; at < chunk.length; at += bytesMax) yield chunk.subarray(at, at + bytesMax);
 }

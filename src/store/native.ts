@@ -59,10 +59,10 @@ export async function connectNative(options: NativeOptions): Promise<Connected> 
     rowsMax: bounds.batchRowsMax,
     deadline: deadlineOf('flushDeadlineMs', bounds.flushDeadlineMs),
     async copy(rows) {
-      await copyIn(batches.sql, copyStatement('stdin'), rows);
+      await copyIn(batches, copyStatement('stdin'), rows);
     },
     async merge(rows) {
-      const results = await copyIn(batches.sql, mergeStatements('stdin'), rows);
+      const results = await copyIn(batches, mergeStatements('stdin'), rows);
       return mergeResult(results as unknown[][]);
     },
     replace: batches.replace,

@@ -25,6 +25,8 @@ export interface Pool {
    * Several statements are one transaction when they are one message: `sql.unsafe('...; ...')`.
    */
   readonly sql: ISql;
+  /** The connection to which `write` writes at once; null where nobody can tell, as with one that is encrypted. */
+  writtenBy(write: () => void): Socket | null;
   /** Gives up all connections; what runs on them fails, the next query connects anew. */
   replace(): Promise<void>;
   /** The same; there must be no next query. */
@@ -39,9 +41,10 @@ interface ConnectionSet {
 export function openPool(options: PoolOptions): Pool {
   const endings = new Set<Promise<void>>();
   let current: ConnectionSet | null = null;
+  let written: Socket | null = null;
 
   function connectionSet(): ConnectionSet {
-    return (current ??= openSet(options, retire));
+    return (current ??= openSet(options, retire, (socket) => void (written = socket)));
   }
 
   function retire(set: ConnectionSet): void {
@@ -50,6 +53,12 @@ export function openPool(options: PoolOptions): Pool {
     current = null;
     const ending = endSet(set).finally(() => endings.delete(ending));
     endings.add(ending);
+  }
+
+  function writtenBy(write: () => void): Socket | null {
+    written = null;
+    write();
+    return written;
   }
 
   async function replace(): Promise<void> {
@@ -62,7 +71,7 @@ export function openPool(options: PoolOptions): Pool {
     get: (_target, name) => Reflect.get(connectionSet().sql, name) as unknown,
   });
 
-  return { sql: sql as unknown as ISql, replace, close: replace };
+  return { sql: sql as unknown as ISql, writtenBy, replace, close: replace };
 }
 
 async function endSet({ sql, sockets }: ConnectionSet): Promise<void> {
@@ -70,7 +79,11 @@ async function endSet({ sql, sockets }: ConnectionSet): Promise<void> {
   for (const socket of sockets) socket.destroy();
 }
 
-function openSet(options: PoolOptions, onLoss: (set: ConnectionSet) => void): ConnectionSet {
+function openSet(
+  options: PoolOptions,
+  onLoss: (set: ConnectionSet) => void,
+  onWrite: (socket: Socket) => void,
+): ConnectionSet {
   const { target, max, connectTimeoutMs, onNotice } = options;
   const sockets = new Set<Socket>();
   const settings = {
@@ -89,7 +102,7 @@ function openSet(options: PoolOptions, onLoss: (set: ConnectionSet) => void): Co
       onNotice(`the database warns: ${message}`);
     },
     onclose: () => onLoss(set),
-    socket: (address: Address) => openSocket(address, sockets),
+    socket: (address: Address) => openSocket(address, sockets, onWrite),
   };
   const local = { database: 'template1', user: 'postgres', password: 'local', ssl: false };
   const sql =
@@ -110,7 +123,11 @@ interface Address {
 // Not awaited until it is connected: postgres.js loses a connection for good when this fails at once, while
 // it does handle a socket that fails later. Without delay: the end of a COPY is a small packet after large
 // ones, and would wait 40 ms for the server's acknowledgement of those.
-function openSocket({ host, port, path }: Address, sockets: Set<Socket>): Socket {
+function openSocket(
+  { host, port, path }: Address,
+  sockets: Set<Socket>,
+  onWrite: (socket: Socket) => void,
+): Socket {
   const index = sockets.size % host.length;
   const name = host[index] ?? 'localhost';
   const socket =
@@ -118,9 +135,20 @@ function openSocket({ host, port, path }: Address, sockets: Set<Socket>): Socket
       ? connect({ path })
       : connect({ host: name, port: port[index] ?? postgresPort, noDelay: true });
   sockets.add(socket);
-  // The name that the server's certificate is checked against.
-  return Object.assign(socket, { host: name });
+  const write = socket.write.bind(socket) as WriteBytes;
+  return Object.assign(socket, {
+    // The name that the server's certificate is checked against.
+    host: name,
+    // An encrypted connection goes past this: it writes to the socket's handle.
+    write: ((bytes, done) => {
+      onWrite(socket);
+      return write(bytes, done);
+    }) satisfies WriteBytes,
+  });
 }
+
+/** As postgres.js calls it. */
+type WriteBytes = (bytes: Uint8Array, done?: (error?: Error | null) => void) => boolean;
 
 const postgresPort = 5432;
 

@@ -7,7 +7,16 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +31,8 @@ const answerIntervalMs = 50;
 export interface NativeOptions {
   /** False for a server that has the package, but does not load it. */
   readonly isPreloaded?: boolean;
+  /** True for one that takes encrypted connections too, by the certificate that Debian makes for its host. */
+  readonly isEncrypting?: boolean;
 }
 
 export interface NativeServer {
@@ -45,7 +56,7 @@ export async function startNative(options: NativeOptions = {}): Promise<NativeSe
 
   async function start(): Promise<void> {
     if (postmaster !== null) return;
-    postmaster = spawnPostgres(root, data, port, options.isPreloaded ?? true);
+    postmaster = spawnPostgres(root, data, port, options);
     await untilAnswering(url, postmaster);
   }
 
@@ -130,7 +141,7 @@ function spawnPostgres(
   root: NativeRoot,
   data: string,
   port: number,
-  isPreloaded: boolean,
+  { isPreloaded = true, isEncrypting = false }: NativeOptions,
 ): ChildProcess {
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -141,12 +152,23 @@ function spawnPostgres(
     // A bare root has no /dev/shm.
     dynamic_shared_memory_type: 'mmap',
     ...(isPreloaded ? { 'timescaledb.telemetry_level': 'off' } : {}),
+    ...(isEncrypting ? encryption(root, data) : {}),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return spawn('chroot', [...chrootArgs(root, 'postgres'), '-D', data, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' },
   });
+}
+
+/** The key is root's, and PostgreSQL takes none that others may read. */
+function encryption(root: NativeRoot, data: string): Record<string, string> {
+  const key = join(data, 'server.key');
+  const outside = join(root.path, key);
+  copyFileSync(join(root.path, 'etc/ssl/private/ssl-cert-snakeoil.key'), outside);
+  chmodSync(outside, 0o600);
+  chownSync(outside, root.uid, root.gid);
+  return { ssl: 'on', ssl_key_file: key, ssl_cert_file: '/etc/ssl/certs/ssl-cert-snakeoil.pem' };
 }
 
 // It shuts down when the process that started it dies, however it dies.

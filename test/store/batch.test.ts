@@ -37,26 +37,39 @@ describe('a batch', () => {
     expect(partsOf(batch, 10)[0]?.chunks).toBe(batch.chunks);
   });
 
+  const anyChunks = fc.array(fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)));
+  const anyBytesMax = fc.integer({ min: 8, max: 80 });
+
   it('goes in pieces that together are its bytes', () => {
     fc.assert(
-      fc.property(
-        fc.array(fc.uint8Array({ maxLength: 12 })),
-        fc.integer({ min: 1, max: 30 }),
-        (chunks, bytesMax) => {
-          const batch = chunks.map((chunk) => Buffer.from(chunk));
-          const pieces = [...piecesOf(batch, bytesMax)];
-          expect(joined(pieces)).toEqual(joined(batch));
-          const longest = Math.max(0, ...batch.map(({ length }) => length));
-          for (const { length } of pieces)
-            expect(length).toBeLessThanOrEqual(Math.max(bytesMax, longest));
-          expect(pieces.every(({ length }) => length > 0)).toBe(true);
-          const bytes = pieces.map(({ length }) => length);
-          for (let at = 1; at < bytes.length; at++) {
-            expect((bytes[at - 1] ?? 0) + (bytes[at] ?? 0)).toBeGreaterThan(bytesMax);
-          }
-        },
-      ),
+      fc.property(anyChunks, anyBytesMax, (chunks, bytesMax) => {
+        const pieces = [...piecesOf(chunks, bytesMax)];
+        expect(joined(pieces)).toEqual(joined(chunks));
+        for (const { length } of pieces) expect(length).toBeLessThanOrEqual(bytesMax);
+        expect(pieces.every(({ length }) => length > 0)).toBe(true);
+      }),
     );
+  });
+
+  it('goes in few pieces where its chunks are small', () => {
+    fc.assert(
+      fc.property(anyChunks, (chunks) => {
+        const bytesMax = 8 * 61;
+        const bytes = [...piecesOf(chunks, bytesMax)].map(({ length }) => length);
+        for (let at = 1; at < bytes.length; at++) {
+          expect((bytes[at - 1] ?? 0) + (bytes[at] ?? 0)).toBeGreaterThan(bytesMax);
+        }
+      }),
+    );
+  });
+
+  it('is not copied where its chunks are large', () => {
+    const chunks = [Buffer.alloc(100), Buffer.alloc(8), Buffer.alloc(20)];
+    const pieces = [...piecesOf(chunks, 64)];
+    expect(pieces.map(({ length }) => length)).toEqual([64, 36, 8, 20]);
+    for (const [at, chunk] of [0, 0, 1, 2].entries()) {
+      expect(pieces[at]?.buffer).toBe(chunks[chunk]?.buffer);
+    }
   });
 
   it('splits between rows', () => {
