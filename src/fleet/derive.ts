@@ -6,7 +6,7 @@
  */
 import type { HeardStatus } from '../store/status.ts';
 import { fixFlags, type Fix } from '../wire/types.ts';
-import { stepFences, type StepBounds } from './fences.ts';
+import { mayConcern, stepFences, type StepBounds } from './fences.ts';
 import type { TenantFences } from './fenceindex.ts';
 import {
   acceptFix,
@@ -69,7 +69,7 @@ export function advance(state: VehicleState, fix: Fix, context: DeriveContext, e
   }
   stepMotion(state, state.vehicle, fix, bounds, emit);
   state.over = stepOverspeed(state.over, state.vehicle, fix, bounds, emit);
-  if (context.fences !== null) {
+  if (context.fences !== null && mayConcern(state, fix, context.fences)) {
     const leftOut = foldFences(state, fix, context.fences, bounds, emit);
     if (leftOut > 0) context.onFencesLeftOut(leftOut);
   }

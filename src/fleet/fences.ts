@@ -57,6 +57,11 @@ export type StepBounds = Pick<
 /** A speed limit is kept again below this share of it. */
 const overspeedEnds = 0.9;
 
+/** False where the fix says nothing about any fence, as most do: asked first, they cost no memory. */
+export function mayConcern(vehicle: Fenced, fix: Fix, fences: TenantFences): boolean {
+  return vehicle.fences.length > 0 || fences.at(fix.latE7, fix.lonE7).length > 0;
+}
+
 /** Takes the next fix of the vehicle; how many fences were left out because it is in too many. */
 export function stepFences(
   vehicle: Fenced,
