@@ -170,8 +170,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function takePositions(device: Device, frame: PositionsFrame): void {
-    if (journal.isFull) return shed(device);
-    if (journal.isNearlyFull) device.slowDown(clock.monotonicMs());
+    if (journal.isNearlyFull) {
+      if (journal.isFull) return shed(device);
+      device.slowDown(clock.monotonicMs());
+    }
     const vehicleId = frame.vehicle ?? device.identity.subject;
     if (!isVehicleId(vehicleId)) return consume(device, frame.seq, 'badVehicleId');
     if (!speaksFor(device.identity, vehicleId)) {
@@ -276,7 +278,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function markSeq(device: Device, seq: number): void {
-    device.session.mark(seq, journal.end);
+    device.session.mark(seq, journal.end, journal.taken);
     awaitJournal(device);
     // Nothing new was appended and all before is durable: no group will come to carry this ack.
     if (journal.end === journal.durable) onDurable(journal.durable);

@@ -19,8 +19,11 @@ export interface Session {
   readonly framesInFlight: number;
   /** Takes the next frame's seq; false where it is not the next one. */
   take(seq: number): boolean;
-  /** The frame `seq` is safe once the journal is durable, or stored, up to `position`. */
-  mark(seq: number, position: number): void;
+  /**
+   * The frame `seq` is safe once the journal is durable, or stored, up to `position`. Of what is behind `taken` all
+   * becomes durable together: those frames have one ack, and one mark.
+   */
+  mark(seq: number, position: number, taken: number): void;
   /**
    * The same for a frame whose position is not known yet: what is called with it. Until then no frame behind it is
    * acked either.
@@ -85,10 +88,10 @@ class FrameSession implements Session {
     return true;
   }
 
-  mark(seq: number, position: number): void {
+  mark(seq: number, position: number, taken: number): void {
     const { storeMarks } = this;
-    this.journalMarks.push({ seq, position });
-    storeMarks.push({ seq, position });
+    putMark(this.journalMarks, seq, position, taken);
+    putMark(storeMarks, seq, position, taken);
     if (storeMarks.length > this.options.bounds.framesInFlightMax) mergeLast(storeMarks);
   }
 
@@ -119,6 +122,16 @@ class FrameSession implements Session {
     const frames = seq - this.storedSeq;
     this.storedSeq = seq;
     return { seq, frames };
+  }
+}
+
+function putMark(marks: Mark[], seq: number, position: number, taken: number): void {
+  const last = marks.at(-1);
+  if (last !== undefined && last.position > taken && isKnown(last)) {
+    last.seq = seq;
+    last.position = position;
+  } else {
+    marks.push({ seq, position });
   }
 }
 

@@ -56,6 +56,8 @@ export interface Journal {
   gather(kind: number, rows: number, payload: Uint8Array): number;
   /** Position behind the last record appended. */
   readonly end: number;
+  /** Position behind the last record that a group has taken: those behind it become durable together. */
+  readonly taken: number;
   /** Position behind the last durable record. */
   readonly durable: number;
   /** Everything before is in the database. */
@@ -150,6 +152,9 @@ function assemble(options: JournalOptions, parts: Parts): Journal {
     gather: (kind, rows, payload) => writer.gather(kind, rows, payload),
     get end() {
       return writer.end;
+    },
+    get taken() {
+      return writer.taken;
     },
     get durable() {
       return writer.durable;

@@ -35,6 +35,7 @@ export interface WriterOptions {
 
 export interface Writer {
   readonly end: number;
+  readonly taken: number;
   readonly durable: number;
   /** Bytes appended that are not durable yet. */
   readonly pendingBytes: number;
@@ -64,6 +65,8 @@ interface Waiter {
 interface State {
   handle: FileHandle;
   end: number;
+  /** Of the group that is being written, or was last. */
+  taken: number;
   durable: number;
   /** The last record, until it is full, another follows, or a group takes it. */
   open: OpenRecord | null;
@@ -81,6 +84,7 @@ export function createWriter(options: WriterOptions): Writer {
   const state: State = {
     handle: options.handle,
     end: options.end,
+    taken: options.end,
     durable: options.end,
     open: null,
     segmentFirst: options.segments.last.first,
@@ -93,6 +97,9 @@ export function createWriter(options: WriterOptions): Writer {
   return {
     get end() {
       return state.end;
+    },
+    get taken() {
+      return state.taken;
     },
     get durable() {
       return state.durable;
@@ -227,7 +234,8 @@ async function writeGroups(options: WriterOptions, state: State): Promise<void> 
   while (state.durable < state.end && failure.error === null) {
     try {
       seal(state);
-      await writeGroup(options, state, state.end);
+      state.taken = state.end;
+      await writeGroup(options, state, state.taken);
     } catch (error) {
       failure.raise(error);
       break;

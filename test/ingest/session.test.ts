@@ -16,7 +16,7 @@ describe('session', () => {
   it.each(['journaled', 'stored'] as const)('counts what is in flight until %s', (ackFirst) => {
     const session = createSession({ bounds: { framesInFlightMax: 4 }, ackFirst });
     session.take(1);
-    session.mark(1, 100);
+    session.mark(1, 100, 0);
     expect(session.framesInFlight).toBe(1);
     session.journaledUpTo(100);
     expect(session.framesInFlight).toBe(ackFirst === 'journaled' ? 0 : 1);
@@ -25,9 +25,9 @@ describe('session', () => {
   });
 
   /**
-   * The model: frames with rising positions, and deferred ones whose position is told later; positions reach the
-   * journal, later the store, in steps. An ack must never cover a frame whose position has not reached the level, and
-   * in the end all are acked.
+   * The model: frames with rising positions, and deferred ones whose position is told later; a group takes all that
+   * there is, and that reaches the journal, later the store, in steps. An ack must never cover a frame whose position has
+   * not reached the level, what is durable is acked at once, and in the end all is stored.
    */
   it('acks each frame at each level once, in order, and never early', () => {
     const steps = fc.array(
@@ -35,10 +35,8 @@ describe('session', () => {
         fc.record({ kind: fc.constant('frame' as const), bytes: fc.nat({ max: 50 }) }),
         fc.record({ kind: fc.constant('defer' as const) }),
         fc.record({ kind: fc.constant('settle' as const), index: fc.nat({ max: 20 }) }),
-        fc.record({
-          kind: fc.constant('journal' as const),
-          share: fc.double({ min: 0, max: 1, noNaN: true }),
-        }),
+        fc.record({ kind: fc.constant('group' as const) }),
+        fc.record({ kind: fc.constant('journal' as const) }),
         fc.record({
           kind: fc.constant('store' as const),
           share: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -53,6 +51,7 @@ describe('session', () => {
         const deferred: { readonly seq: number; readonly settle: (position: number) => void }[] =
           [];
         let end = 0;
+        let taken = 0;
         let durable = 0;
         let stored = 0;
         let journaledFrames = 0;
@@ -68,6 +67,8 @@ describe('session', () => {
         const reachJournal = (position: number): void => {
           durable = Math.max(durable, position);
           journaledFrames += check(session.journaledUpTo(durable), durable);
+          const waiting = positions.findIndex((one) => one > durable);
+          expect(journaledFrames).toBe(waiting < 0 ? positions.length : waiting);
         };
         const reachStore = (position: number): void => {
           stored = Math.max(stored, Math.min(position, durable));
@@ -84,15 +85,18 @@ describe('session', () => {
             end += step.bytes;
             positions.push(end);
             expect(session.take(positions.length)).toBe(true);
-            session.mark(positions.length, end);
+            session.mark(positions.length, end, taken);
           } else if (step.kind === 'defer') {
             positions.push(Infinity);
             expect(session.take(positions.length)).toBe(true);
             deferred.push({ seq: positions.length, settle: session.defer(positions.length) });
           } else if (step.kind === 'settle') {
             settle(step.index);
+          } else if (step.kind === 'group') {
+            // One group at a time.
+            if (taken === durable) taken = end;
           } else if (step.kind === 'journal') {
-            reachJournal(Math.floor(end * step.share));
+            reachJournal(taken);
           } else {
             reachStore(Math.floor(durable * step.share));
           }
